@@ -1,0 +1,100 @@
+//! What the host draws when a person must decide: always from stored values, never from a program's pixels.
+
+use serde::{Deserialize, Serialize};
+
+/// Identifies a sheet while it is open. Random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SheetId(pub u64);
+
+impl Serialize for SheetId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:016x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for SheetId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16).map(SheetId).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A decision that is asked of a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sheet {
+    /// Named by the answer.
+    pub id: SheetId,
+    /// The program's name in the person's language, from its manifest.
+    pub program: String,
+    /// The publisher's or the merchant's stored name.
+    pub publisher: String,
+    /// What is asked.
+    #[serde(flatten)]
+    pub kind: SheetKind,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum SheetKind {
+    /// Grant scopes to the program.
+    Consent {
+        /// What is asked for.
+        scopes: Vec<ScopeLine>,
+    },
+    /// Allow message templates, each on its own.
+    Subscribe {
+        /// Name and title of each.
+        templates: Vec<(String, String)>,
+    },
+    /// Pay an order.
+    Payment {
+        /// Stored name of who is paid.
+        payee: String,
+        /// Decimal amount, such as "36.00".
+        amount: String,
+        /// ISO 4217.
+        currency: String,
+        /// One sentence from the program, shown as its words.
+        purpose: String,
+        /// Title, quantity and decimal amount of each line.
+        lines: Vec<(String, u32, String)>,
+        /// The person's balance before, decimal.
+        balance: String,
+        /// Whether the balance is enough.
+        affordable: bool,
+    },
+    /// Open a page of another program.
+    Open {
+        /// Its stored name.
+        target: String,
+        /// Path of the page.
+        page: String,
+    },
+}
+
+/// A scope on a consent sheet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeLine {
+    /// Such as "identity.nickname".
+    pub scope: String,
+    /// The manifest's reason in the person's language.
+    pub reason: String,
+    /// The value that would be given, such as the nickname; empty when there is none.
+    pub value: String,
+}
+
+/// What the person decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// Yes or no; no is always possible.
+    pub accepted: bool,
+    /// For consent and subscriptions: the scopes or templates that were chosen.
+    #[serde(default)]
+    pub chosen: Vec<String>,
+    /// For payment, where the person has one: their PIN.
+    #[serde(default)]
+    pub pin: String,
+}

@@ -1,0 +1,1 @@
+//! What `youji bench` runs.

@@ -1,0 +1,2 @@
+//! `youji`, the command that people type.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tools for authors: from source to a signed package.

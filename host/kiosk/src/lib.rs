@@ -1,0 +1,1 @@
+//! The kiosk: HTTP API, session sockets, the page and its assets.

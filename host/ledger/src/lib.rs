@@ -1,0 +1,1 @@
+//! Accounts and transfers: a pure state machine over log entries.

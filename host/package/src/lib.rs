@@ -1,0 +1,1 @@
+//! Mini-program packages, manifests, signatures and scan codes: bytes in, values out, no I/O.

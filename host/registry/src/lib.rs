@@ -1,0 +1,1 @@
+//! Resolve, verify and cache mini-program packages.

@@ -1,0 +1,1 @@
+//! Identity, consent, payment, messaging, records and timers: the capabilities for real.

@@ -1,0 +1,1 @@
+//! A durable log, an ordered map, and the keys that seal personal values.

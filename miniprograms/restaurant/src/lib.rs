@@ -1,0 +1,1 @@
+//! A Youji mini-program.

@@ -1,0 +1,1 @@
+//! What a Youji mini-program author imports.
