@@ -117,36 +117,101 @@ pub struct Row {
 pub enum Call {
     IdentityOpenId,
     IdentityUnionId,
-    IdentityProfile { names: Vec<String> },
+    IdentityProfile {
+        names: Vec<String>,
+    },
     IdentityLoginCode,
     PaymentPay(Order),
-    PaymentLookup { order_no: String },
-    PaymentAct { order_no: String, action: String, options: Fields },
-    MessagingSubscribe { templates: Vec<String> },
-    MessagingSend { to: String, template: String, fields: Fields, client_id: String },
-    MessagingShare { title: String, page: String, query: Fields },
-    StorageGet { key: String },
-    StorageSet { key: String, value: Vec<u8> },
-    StorageRemove { key: String },
+    PaymentLookup {
+        order_no: String,
+    },
+    PaymentAct {
+        order_no: String,
+        action: String,
+        options: Fields,
+    },
+    MessagingSubscribe {
+        templates: Vec<String>,
+    },
+    MessagingSend {
+        to: String,
+        template: String,
+        fields: Fields,
+        client_id: String,
+    },
+    MessagingShare {
+        title: String,
+        page: String,
+        query: Fields,
+    },
+    StorageGet {
+        key: String,
+    },
+    StorageSet {
+        key: String,
+        value: Vec<u8>,
+    },
+    StorageRemove {
+        key: String,
+    },
     StorageKeys,
-    RecordsGet { collection: String, key: String },
-    RecordsPut { collection: String, key: String, expected: u64, value: Vec<u8> },
-    RecordsRemove { collection: String, key: String, expected: u64 },
-    RecordsList { collection: String, after: String, limit: u32 },
-    RecordsWatch { collection: String },
-    RecordsUnwatch { ticket: Ticket },
-    TimerWakeAfter { milliseconds: u64 },
-    TimerCancel { ticket: Ticket },
-    NavigationPush { path: String, query: Fields },
-    NavigationReplace { path: String, query: Fields },
+    RecordsGet {
+        collection: String,
+        key: String,
+    },
+    RecordsPut {
+        collection: String,
+        key: String,
+        expected: u64,
+        value: Vec<u8>,
+    },
+    RecordsRemove {
+        collection: String,
+        key: String,
+        expected: u64,
+    },
+    RecordsList {
+        collection: String,
+        after: String,
+        limit: u32,
+    },
+    RecordsWatch {
+        collection: String,
+    },
+    RecordsUnwatch {
+        ticket: Ticket,
+    },
+    TimerWakeAfter {
+        milliseconds: u64,
+    },
+    TimerCancel {
+        ticket: Ticket,
+    },
+    NavigationPush {
+        path: String,
+        query: Fields,
+    },
+    NavigationReplace {
+        path: String,
+        query: Fields,
+    },
     NavigationBack,
     NavigationClose,
-    NavigationOpen { program: String, path: String, query: Fields },
+    NavigationOpen {
+        program: String,
+        path: String,
+        query: Fields,
+    },
     ScannerScan,
     LocationLocate,
     ClockNow,
-    RandomBytes { length: u32 },
-    LogWrite { level: String, message: String },
+    RandomBytes {
+        length: u32,
+    },
+    LogWrite {
+        level: String,
+        message: String,
+    },
 }
 
 impl Call {

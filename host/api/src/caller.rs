@@ -100,12 +100,17 @@ pub struct Requested {
 impl Requested {
     /// Whether the manifest requests the capability itself or one of its scopes.
     pub fn has_capability(&self, capability: &str) -> bool {
-        self.permissions.iter().any(|(name, _)| name == capability || name.strip_prefix(capability).is_some_and(|rest| rest.starts_with('.')))
+        self.permissions
+            .iter()
+            .any(|(name, _)| name == capability || name.strip_prefix(capability).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// The reason given for exactly that scope.
     pub fn reason(&self, scope: &str) -> Option<&str> {
-        self.permissions.iter().find(|(name, _)| name == scope).map(|(_, reason)| reason.as_str())
+        self.permissions
+            .iter()
+            .find(|(name, _)| name == scope)
+            .map(|(_, reason)| reason.as_str())
     }
 }
 
@@ -113,7 +118,7 @@ impl Requested {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CollectionRule {
-    /// Its name: `[a-z0-9-]`, at most 32.
+    /// Its name: letters a-z, digits and "-", at most 32.
     pub name: String,
     /// Who may read a row.
     pub readers: Audience,
@@ -139,7 +144,7 @@ pub enum Audience {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateRule {
-    /// Its name: `[a-z0-9-]`, at most 32.
+    /// Its name: letters a-z, digits and "-", at most 32.
     pub name: String,
     /// By language (BCP 47): a title, shown on the sheet that asks and above the message.
     pub title: std::collections::BTreeMap<String, String>,

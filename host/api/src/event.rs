@@ -25,12 +25,22 @@ pub struct Event {
 impl Event {
     /// With nothing but a code.
     pub fn new(code: &str) -> Self {
-        Event { code: code.to_owned(), handler: 0, ticket: 0, fields: Fields::new(), body: Vec::new() }
+        Event {
+            code: code.to_owned(),
+            handler: 0,
+            ticket: 0,
+            fields: Fields::new(),
+            body: Vec::new(),
+        }
     }
 
     /// The outcome of a ticket.
     pub fn completed(ticket: Ticket, fields: Fields) -> Self {
-        Event { ticket: ticket.0, fields, ..Event::new("completed") }
+        Event {
+            ticket: ticket.0,
+            fields,
+            ..Event::new("completed")
+        }
     }
 
     /// With one more field.

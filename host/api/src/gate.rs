@@ -50,26 +50,46 @@ pub fn decide(caller: &Caller, moment: Moment, call: &Call, consents: &dyn Conse
     let (capability, function) = call.name();
     let refuse = |code: &str, message: String| Decision::Refuse(Failure::new(code, message));
     if moment == Moment::View {
-        return refuse(codes::IN_VIEW, format!("view is pure: {}.{function} can't be called inside it", capability.name()));
+        return refuse(
+            codes::IN_VIEW,
+            format!("view is pure: {}.{function} can't be called inside it", capability.name()),
+        );
     }
     if !caller.requested.has_capability(capability.name()) {
         return refuse(
             codes::UNDECLARED,
-            format!("add {{\"name\": \"{}\", \"reason\": \"…\"}} to req_permissions in manifest.json to call {function}", capability.name()),
+            format!(
+                "add {{\"name\": \"{}\", \"reason\": \"…\"}} to req_permissions in manifest.json to call {function}",
+                capability.name()
+            ),
         );
     }
     if call.prompts() && moment != Moment::Tap {
-        return refuse(codes::NEEDS_TAP, format!("{}.{function} asks the person, so it may only follow a tap or a payment", capability.name()));
+        return refuse(
+            codes::NEEDS_TAP,
+            format!(
+                "{}.{function} asks the person, so it may only follow a tap or a payment",
+                capability.name()
+            ),
+        );
     }
     let mut ask = Vec::new();
     for scope in call.scopes() {
         if caller.requested.reason(&scope).is_none() {
-            return refuse(codes::UNDECLARED, format!("add {{\"name\": \"{scope}\", \"reason\": \"…\"}} to req_permissions in manifest.json"));
+            return refuse(
+                codes::UNDECLARED,
+                format!("add {{\"name\": \"{scope}\", \"reason\": \"…\"}} to req_permissions in manifest.json"),
+            );
         }
         match consents.consent(&caller.person, &caller.program, &scope) {
             Consent::Granted => {}
             Consent::NotAsked => ask.push(scope),
-            Consent::Denied => return refuse(codes::DENIED, format!("the person does not allow \"{scope}\"; they can change that on their own page")),
+            Consent::Denied => {
+                return refuse(
+                    codes::DENIED,
+                    format!("the person does not allow \"{scope}\"; they can change that on their own page"),
+                );
+            }
         }
     }
     if ask.is_empty() { Decision::Allow } else { Decision::Ask(ask) }

@@ -32,7 +32,13 @@ pub struct Node {
 impl Node {
     /// A node without attributes, handlers or children.
     pub fn new(kind: &str) -> Self {
-        Node { kind: kind.to_owned(), key: String::new(), attributes: Fields::new(), handlers: Vec::new(), children: 0 }
+        Node {
+            kind: kind.to_owned(),
+            key: String::new(),
+            attributes: Fields::new(),
+            handlers: Vec::new(),
+            children: 0,
+        }
     }
 
     fn bytes(&self) -> usize {
@@ -127,11 +133,17 @@ impl Tree {
             return Err(TreeError::Empty);
         }
         if nodes.len() > limits.nodes {
-            return Err(TreeError::TooManyNodes { found: nodes.len(), limit: limits.nodes });
+            return Err(TreeError::TooManyNodes {
+                found: nodes.len(),
+                limit: limits.nodes,
+            });
         }
         let bytes: usize = nodes.iter().map(Node::bytes).sum();
         if bytes > limits.tree_bytes {
-            return Err(TreeError::TooLarge { found: bytes, limit: limits.tree_bytes });
+            return Err(TreeError::TooLarge {
+                found: bytes,
+                limit: limits.tree_bytes,
+            });
         }
         let mut open: Vec<(usize, u32)> = Vec::new();
         for (index, node) in nodes.iter().enumerate() {
@@ -141,22 +153,35 @@ impl Tree {
             match open.last_mut() {
                 Some((_, left)) => *left -= 1,
                 None if index > 0 => {
-                    return Err(TreeError::SecondRoot { node: index, kind: node.kind.clone() });
+                    return Err(TreeError::SecondRoot {
+                        node: index,
+                        kind: node.kind.clone(),
+                    });
                 }
                 None => {}
             }
             open.push((index, node.children));
             if open.len() > limits.depth {
-                return Err(TreeError::TooDeep { node: index, found: open.len(), limit: limits.depth });
+                return Err(TreeError::TooDeep {
+                    node: index,
+                    found: open.len(),
+                    limit: limits.depth,
+                });
             }
             for (name, value) in node.attributes.iter() {
                 if matches!(value, Scalar::Number(number) if !number.is_finite()) {
-                    return Err(TreeError::NotFinite { node: index, name: name.to_owned() });
+                    return Err(TreeError::NotFinite {
+                        node: index,
+                        name: name.to_owned(),
+                    });
                 }
             }
         }
         if let Some((node, _)) = open.iter().find(|(_, left)| *left > 0) {
-            return Err(TreeError::MissingChildren { node: *node, kind: nodes[*node].kind.clone() });
+            return Err(TreeError::MissingChildren {
+                node: *node,
+                kind: nodes[*node].kind.clone(),
+            });
         }
         let tree = Tree { nodes };
         tree.check_keys()?;
@@ -181,7 +206,10 @@ impl Tree {
         }
         keyed.sort_unstable();
         match keyed.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1) {
-            Some(pair) => Err(TreeError::DuplicateKey { node: pair[1].2, key: pair[1].1.to_owned() }),
+            Some(pair) => Err(TreeError::DuplicateKey {
+                node: pair[1].2,
+                key: pair[1].1.to_owned(),
+            }),
             None => Ok(()),
         }
     }

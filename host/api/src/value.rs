@@ -200,7 +200,11 @@ pub struct Failure {
 impl Failure {
     /// Without fields.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Failure { code: code.to_owned(), message: message.into(), fields: Fields::new() }
+        Failure {
+            code: code.to_owned(),
+            message: message.into(),
+            fields: Fields::new(),
+        }
     }
 }
 
