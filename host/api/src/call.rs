@@ -67,7 +67,7 @@ impl Capability {
 }
 
 /// One line of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderLine {
     /// Shown on the sheet.
     pub title: String,
@@ -75,6 +75,9 @@ pub struct OrderLine {
     pub quantity: u32,
     /// In minor units, for all of `quantity`.
     pub amount: u64,
+    /// "kind": "item" (unless told), "discount" (subtracted), "fee", "tax".
+    #[serde(default)]
+    pub options: Fields,
 }
 
 /// What a program asks to be paid.
@@ -84,31 +87,27 @@ pub struct Order {
     pub order_no: String,
     /// A merchant id enrolled under the publisher; empty: the publisher itself.
     pub merchant: String,
-    /// In minor units; the sum of the lines.
+    /// In minor units: the sum of the lines, discounts subtracted.
     pub amount: u64,
     /// ISO 4217.
     pub currency: String,
     /// What it is for.
     pub lines: Vec<OrderLine>,
-    /// "purpose", "record", "mode", "expires-ms", "to".
+    /// "purpose", "record", "mode" and the others that the contract lists.
     pub options: Fields,
 }
 
 /// A row of a shared collection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Unique in its collection.
     pub key: String,
     /// Opaque to the host.
     pub value: Vec<u8>,
-    /// Rises by one at each write; starts at 1.
+    /// Rises by one at each write and each stamp; starts at 1.
     pub version: u64,
-    /// Open id of who created it.
-    pub owner: String,
-    /// Open id of who wrote it last.
-    pub writer: String,
-    /// Receipt number of the payment that named it; empty when none.
-    pub paid: String,
+    /// Set by the host only: "owner", "writer", "created-at", "written-at", "paid-receipt" and its kin.
+    pub stamps: Fields,
 }
 
 /// A host call, one variant a function of the contract.
@@ -120,10 +119,13 @@ pub enum Call {
     IdentityProfile {
         names: Vec<String>,
     },
-    IdentityLoginCode,
+    IdentityLoginCode {
+        options: Fields,
+    },
     PaymentPay(Order),
     PaymentLookup {
         order_no: String,
+        options: Fields,
     },
     PaymentAct {
         order_no: String,
@@ -202,8 +204,12 @@ pub enum Call {
         path: String,
         query: Fields,
     },
-    ScannerScan,
-    LocationLocate,
+    ScannerScan {
+        options: Fields,
+    },
+    LocationLocate {
+        options: Fields,
+    },
     ClockNow,
     RandomBytes {
         length: u32,
@@ -222,7 +228,7 @@ impl Call {
             Call::IdentityOpenId => (C::Identity, "open-id"),
             Call::IdentityUnionId => (C::Identity, "union-id"),
             Call::IdentityProfile { .. } => (C::Identity, "profile"),
-            Call::IdentityLoginCode => (C::Identity, "login-code"),
+            Call::IdentityLoginCode { .. } => (C::Identity, "login-code"),
             Call::PaymentPay(_) => (C::Payment, "pay"),
             Call::PaymentLookup { .. } => (C::Payment, "lookup"),
             Call::PaymentAct { .. } => (C::Payment, "act"),
@@ -246,8 +252,8 @@ impl Call {
             Call::NavigationBack => (C::Navigation, "back"),
             Call::NavigationClose => (C::Navigation, "close"),
             Call::NavigationOpen { .. } => (C::Navigation, "open"),
-            Call::ScannerScan => (C::Scanner, "scan"),
-            Call::LocationLocate => (C::Location, "locate"),
+            Call::ScannerScan { .. } => (C::Scanner, "scan"),
+            Call::LocationLocate { .. } => (C::Location, "locate"),
             Call::ClockNow => (C::Clock, "now"),
             Call::RandomBytes { .. } => (C::Random, "bytes"),
             Call::LogWrite { .. } => (C::Log, "write"),
@@ -262,9 +268,9 @@ impl Call {
     /// Scopes that the person must have granted; empty when declaring the capability is enough.
     pub fn scopes(&self) -> Vec<String> {
         match self {
-            Call::IdentityProfile { names } => names.iter().map(|name| format!("identity.{name}")).collect(),
-            Call::ScannerScan => vec!["scanner".to_owned()],
-            Call::LocationLocate => vec!["location".to_owned()],
+            Call::IdentityProfile { names, .. } => names.iter().map(|name| format!("identity.{name}")).collect(),
+            Call::ScannerScan { .. } => vec!["scanner".to_owned()],
+            Call::LocationLocate { .. } => vec!["location".to_owned()],
             _ => Vec::new(),
         }
     }
@@ -279,8 +285,8 @@ impl Call {
                 | Call::MessagingSubscribe { .. }
                 | Call::MessagingShare { .. }
                 | Call::NavigationOpen { .. }
-                | Call::ScannerScan
-                | Call::LocationLocate
+                | Call::ScannerScan { .. }
+                | Call::LocationLocate { .. }
         )
     }
 }

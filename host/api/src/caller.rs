@@ -121,21 +121,21 @@ pub struct CollectionRule {
     /// Its name: letters a-z, digits and "-", at most 32.
     pub name: String,
     /// Who may read a row.
-    pub readers: Audience,
-    /// Who may replace or remove a row; anybody may create one unless it is `Staff`.
-    pub writers: Audience,
+    pub readers: Vec<Audience>,
+    /// Who may replace or remove a row; anybody may create one unless only `Staff` stands here.
+    pub writers: Vec<Audience>,
 }
 
 /// Who, relative to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Audience {
-    /// Only who created the row.
+    /// Who created the row.
     Owner,
-    /// Only people with a role from the publisher.
+    /// The people whom its writer named.
+    Party,
+    /// People with a role from the publisher.
     Staff,
-    /// Who created the row, and people with a role.
-    OwnerAndStaff,
     /// Everyone who uses the program.
     Everyone,
 }

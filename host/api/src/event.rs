@@ -67,8 +67,10 @@ pub struct Launch {
     pub direction: String,
     /// Roles that the publisher gave to the person, such as "staff".
     pub roles: Vec<String>,
-    /// Program that opened this one; empty when none.
+    /// Open id of who shared it; empty when nobody.
     pub referrer: String,
+    /// Program that opened this one; empty when none.
+    pub from_program: String,
 }
 
 impl Launch {
@@ -82,6 +84,7 @@ impl Launch {
             .with("direction", self.direction.as_str())
             .with("roles", self.roles.join(" "))
             .with("referrer", self.referrer.as_str())
+            .with("from-program", self.from_program.as_str())
             .with("contract", "1.0");
         for (name, value) in &self.query {
             fields.set(format!("query.{name}"), value.as_str());

@@ -228,6 +228,8 @@ pub mod codes {
     pub const NOT_FOUND: &str = "not-found";
     /// Somebody else was first; read again.
     pub const CONFLICT: &str = "conflict";
+    /// The order number is somebody else's, or stands for other content.
+    pub const TAKEN: &str = "taken";
     /// The role or ownership for it is missing.
     pub const FORBIDDEN: &str = "forbidden";
     /// This host does not offer it.
