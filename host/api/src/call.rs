@@ -118,6 +118,7 @@ pub enum Call {
     IdentityUnionId,
     IdentityProfile {
         names: Vec<String>,
+        options: Fields,
     },
     IdentityLoginCode {
         options: Fields,
@@ -134,17 +135,20 @@ pub enum Call {
     },
     MessagingSubscribe {
         templates: Vec<String>,
+        options: Fields,
     },
     MessagingSend {
         to: String,
         template: String,
         fields: Fields,
         client_id: String,
+        options: Fields,
     },
     MessagingShare {
         title: String,
         page: String,
         query: Fields,
+        options: Fields,
     },
     StorageGet {
         key: String,
@@ -166,6 +170,7 @@ pub enum Call {
         key: String,
         expected: u64,
         value: Vec<u8>,
+        options: Fields,
     },
     RecordsRemove {
         collection: String,
@@ -174,11 +179,11 @@ pub enum Call {
     },
     RecordsList {
         collection: String,
-        after: String,
-        limit: u32,
+        options: Fields,
     },
     RecordsWatch {
         collection: String,
+        options: Fields,
     },
     RecordsUnwatch {
         ticket: Ticket,
