@@ -1,1 +1,35 @@
 //! Compile, instantiate, drive, limit and unload mini-programs: the only crate that names wasmtime.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | what a runtime is made with |
+//! | [`runtime`] | the door: programs in, sessions out, pressure, shutdown |
+//! | [`program`] | a verified, compiled mini-program, ready to instantiate |
+//! | [`session`] | the handle of one running instance |
+//! | [`update`] | what a session tells its screens, in the JSON of the session protocol |
+//! | [`receipt`] | what was freed when a session ended, and faults |
+//!
+//! The rest is private: engine, compile child, cache, limiter, lanes, retained tree and its differences.
+
+pub mod config;
+pub mod program;
+pub mod receipt;
+pub mod runtime;
+pub mod session;
+pub mod update;
+
+pub use config::{CompileLimits, Compiler, RuntimeConfig};
+pub use program::{ImportError, Program, ProgramError, check_imports};
+pub use receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
+pub use runtime::{LaunchError, LaunchRequest, Opened, Runtime, RuntimeMetrics};
+pub use session::{Ack, Feed, Session, SessionInfo, SessionState, UiEvent};
+pub use update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireNode};
+
+/// The argument after which an executable calls [`compile_child_main`] and exits with what it returns.
+pub const COMPILE_CHILD: &str = "compile-child";
+
+/// Body of the compile child: a component on stdin, compiled code on stdout, a reason on stderr. Limits come as
+/// arguments after [`COMPILE_CHILD`]. Sets its own memory and CPU limits before it reads.
+pub fn compile_child_main() -> std::process::ExitCode {
+    todo!()
+}

@@ -1,0 +1,131 @@
+//! What was freed when a session ended, and why it ended.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use youji_api::{ProgramId, SessionId};
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndReason {
+    /// The person or the program closed it.
+    Closed,
+    /// Hidden or untouched for too long.
+    Idle,
+    /// Memory, sessions or a person's programs were over their limit.
+    Pressure,
+    /// The program was at fault.
+    Fault,
+    /// The seat was reset.
+    Reset,
+    /// The host goes down.
+    Shutdown,
+}
+
+impl EndReason {
+    /// As in the session protocol.
+    pub fn code(self) -> &'static str {
+        match self {
+            EndReason::Closed => "closed",
+            EndReason::Idle => "idle",
+            EndReason::Pressure => "pressure",
+            EndReason::Fault => "fault",
+            EndReason::Reset => "reset",
+            EndReason::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// What a program did wrong. Codes: "cpu", "memory", "trap", "view", "in-view", "host-calls", "handles", "host-timeout",
+/// "call-timeout", "stack", "exports", "host".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Fault {
+    /// Stable.
+    pub code: &'static str,
+    /// What was expected, what came, and that orders are safe.
+    pub message: String,
+}
+
+/// The unload receipt: every figure is measured.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// The session, 16 hexadecimal digits.
+    #[serde(serialize_with = "as_text")]
+    pub session: SessionId,
+    /// Its program.
+    pub program: ProgramId,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// When it ended, milliseconds since 1970.
+    pub at_ms: u64,
+    /// From launch to end.
+    pub lifetime_ms: u64,
+    /// Name and microseconds of each step of unloading, in order.
+    pub steps: Vec<(&'static str, u64)>,
+    /// What the session held.
+    pub before: ReceiptBefore,
+    /// What the host holds now.
+    pub after: ReceiptAfter,
+    /// What services dropped for it, by name.
+    #[serde(serialize_with = "as_map")]
+    pub erased: Vec<(&'static str, u64)>,
+    /// What is kept, and why.
+    pub kept: Vec<String>,
+}
+
+/// What a session held when it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptBefore {
+    /// Linear memories.
+    pub memory_bytes: u64,
+    /// Table elements.
+    pub tables: u64,
+    /// The retained tree and the patches kept for resuming.
+    pub tree_bytes: u64,
+    /// Component handles.
+    pub handles: u64,
+    /// Events that it had not taken.
+    pub queued_events: u64,
+    /// Microseconds of CPU time in its whole life.
+    pub cpu_us: u64,
+    /// Host calls in its whole life.
+    pub calls: u64,
+}
+
+/// What the host holds after the session is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptAfter {
+    /// Resident memory of the process.
+    pub rss_bytes: u64,
+    /// Live component instances of all sessions, as the allocator counts them.
+    pub instances: u64,
+    /// Linear memory of all live sessions.
+    pub memory_bytes: u64,
+}
+
+/// The end of a session.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// What the program did wrong, if it did.
+    pub fault: Option<Fault>,
+    /// What was freed.
+    pub receipt: Receipt,
+}
+
+fn as_text<S: Serializer>(session: &SessionId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(session)
+}
+
+fn as_map<S: Serializer>(erased: &[(&'static str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(erased.len()))?;
+    for (name, count) in erased {
+        map.serialize_entry(name, count)?;
+    }
+    map.end()
+}
