@@ -64,6 +64,9 @@ pub enum SheetKind {
         balance: String,
         /// Whether the balance is enough.
         affordable: bool,
+        /// Whether the answer must carry the person's PIN.
+        #[serde(default)]
+        pin: bool,
     },
     /// Open a page of another program.
     Open {
