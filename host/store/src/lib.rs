@@ -1,1 +1,85 @@
 //! A durable log, an ordered map, and the keys that seal personal values.
+//!
+//! The log is the one truth of a host. A service is a [`Machine`]; [`Commit`] runs it: it decides on commands one after the other, writes
+//! what they change as entries of the log, syncs once for all that queued meanwhile, projects them into a [`Map`], and only then answers. One
+//! entry holds everything that one command changes, so that a payment, its receipt and its message happen together or not at all.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use serde::{Deserialize, Serialize};
+//! use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Stamp};
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Till { coins: u64 }
+//!
+//! enum Command { PutIn(u64), TakeOut(u64) }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! enum Entry { Changed { to: u64, receipt: String } }
+//!
+//! impl Machine for Till {
+//!     type Command = Command;
+//!     type Entry = Entry;
+//!     type Answer = Result<u64, &'static str>;
+//!     type Notice = u64;
+//!
+//!     fn decide(&self, command: Command, stamp: Stamp) -> Decision<Entry, Self::Answer> {
+//!         let to = match command {
+//!             Command::PutIn(coins) => self.coins.checked_add(coins),
+//!             Command::TakeOut(coins) => self.coins.checked_sub(coins),
+//!         };
+//!         match to {
+//!             None => Decision::Answer(Err("not enough in the till, or too much for it")),
+//!             Some(to) => Decision::Commit { entry: Entry::Changed { to, receipt: format!("no. {}", stamp.sequence) }, answer: Ok(to) },
+//!         }
+//!     }
+//!
+//!     fn apply(&mut self, entry: &Entry, stamp: Stamp, effects: &mut Effects<u64>) -> Result<(), String> {
+//!         let Entry::Changed { to, receipt } = entry;
+//!         self.coins = *to;
+//!         effects.put(format!("receipt/{:020}", stamp.sequence), receipt.as_bytes());
+//!         effects.notify(*to);
+//!         Ok(())
+//!     }
+//!
+//!     fn save(&self) -> Result<Vec<u8>, String> {
+//!         serde_json::to_vec(self).map_err(|error| error.to_string())
+//!     }
+//!
+//!     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+//!         *self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # async fn run() -> youji_store::Result<()> {
+//! let map = Arc::new(SledMap::open("data/map".as_ref())?);
+//! let (till, recovery) = Commit::open(CommitOptions::new("data"), map, Till::default)?;
+//! println!("{} entries", recovery.sequence);
+//! assert_eq!(till.submit(Command::PutIn(5)).await?, Ok(5));
+//! assert_eq!(till.read(|till| till.coins).await?, 5);
+//! let receipts = till.map().scan(b"receipt/", None, 10).await?;
+//! assert_eq!(receipts.len(), 1);
+//! till.close().await
+//! # }
+//! ```
+
+#![allow(clippy::todo)]
+
+mod commit;
+mod disk;
+mod error;
+mod keyring;
+mod log;
+mod machine;
+mod map;
+mod sled_map;
+
+pub use commit::{Commit, CommitOptions, Health, Recovery};
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use error::{Result, StoreError};
+pub use keyring::{KeyError, Keyring};
+pub use log::{Entry, Head, Log, LogOptions, LogReader, NewEntry, Verified};
+pub use machine::{Decision, Effects, Machine, Stamp};
+pub use map::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Map, MapOp, Pair, Watermark};
+pub use sled_map::SledMap;

@@ -1,0 +1,173 @@
+//! The commit engine: one writer thread that decides, writes, syncs, projects and only then answers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::disk::{Disk, RealDisk};
+use crate::error::Result;
+use crate::log::{LogOptions, LogReader};
+use crate::machine::Machine;
+use crate::map::Map;
+
+/// How a [`Commit`] works.
+#[derive(Clone)]
+pub struct CommitOptions {
+    /// The data folder; the log is in `log/`, checkpoints in `checkpoints/`.
+    pub dir: PathBuf,
+    /// How the log is laid out.
+    pub log: LogOptions,
+    /// The disk; another one only in tests.
+    pub disk: Arc<dyn Disk>,
+    /// Nanoseconds since 1970. Injected, so that tests and simulations own time.
+    pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// A checkpoint after so many entries; 0 for only at closing.
+    pub checkpoint_every: u64,
+    /// Commands that may wait; more callers wait for a place.
+    pub queue: usize,
+}
+
+impl CommitOptions {
+    /// The usual settings for the data folder `dir`: the real disk, the system's clock.
+    #[must_use]
+    pub fn new(dir: impl AsRef<Path>) -> Self {
+        Self {
+            dir: dir.as_ref().to_owned(),
+            log: LogOptions::default(),
+            disk: Arc::new(RealDisk),
+            clock: Arc::new(|| {
+                let since = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .unwrap_or_default();
+                u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+            }),
+            checkpoint_every: 100_000,
+            queue: 8_192,
+        }
+    }
+}
+
+/// What opening had to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// The last entry of the log.
+    pub sequence: u64,
+    /// The checkpoint that was used; 0 for none.
+    pub checkpoint: u64,
+    /// Entries replayed after it.
+    pub replayed: u64,
+    /// Bytes of an unacknowledged tail that were cut off.
+    pub torn_bytes: u64,
+    /// Whether the projection was made anew from the log.
+    pub projection_rebuilt: bool,
+    /// How long opening took.
+    pub took: Duration,
+}
+
+/// How the engine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Health {
+    /// Takes commands.
+    Good,
+    /// Refuses commands that write, since a write failed; questions are answered from what is durable.
+    Degraded {
+        /// The first failure.
+        cause: String,
+    },
+    /// Closed.
+    Closed,
+}
+
+/// The engine around one machine. Clones share it; see the crate's example.
+pub struct Commit<M: Machine> {
+    _machine: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M: Machine> Clone for Commit<M> {
+    fn clone(&self) -> Self {
+        Self {
+            _machine: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<M: Machine> Commit<M> {
+    /// Opens the log, restores the newest valid checkpoint, replays the rest, brings the projection up to date and starts the writer.
+    /// `fresh` makes an empty machine; it is called again if the state must be rebuilt. Blocks: call it before serving or in
+    /// `spawn_blocking`.
+    ///
+    /// # Errors
+    /// If the folder is in use, the log is damaged before its tail, an entry cannot be applied, or the system refuses.
+    pub fn open(options: CommitOptions, map: Arc<dyn Map>, fresh: impl Fn() -> M + Send + 'static) -> Result<(Self, Recovery)> {
+        let _ = (options, map, fresh);
+        todo!()
+    }
+
+    /// Submits a command. When this returns `Ok`, what it did survives a power cut and is visible in the projection. Dropping the
+    /// future does not withdraw the command.
+    ///
+    /// # Errors
+    /// [`StoreError::Degraded`](crate::StoreError::Degraded), [`StoreError::TooLarge`](crate::StoreError::TooLarge) and
+    /// [`StoreError::Broken`](crate::StoreError::Broken) mean that it did not happen;
+    /// [`StoreError::InDoubt`](crate::StoreError::InDoubt) that only a restart tells.
+    pub async fn submit(&self, command: M::Command) -> Result<M::Answer> {
+        let _ = command;
+        todo!()
+    }
+
+    /// Looks at the state, in order with commands: sees everything acknowledged, and answers only once everything it saw is durable.
+    /// Runs on the writer's thread, so keep it short; long lists are read from [`Commit::map`].
+    ///
+    /// # Errors
+    /// If the engine is closed, or what was seen could not be made durable.
+    pub async fn read<R: Send + 'static>(&self, look: impl FnOnce(&M) -> R + Send + 'static) -> Result<R> {
+        let _ = look;
+        todo!()
+    }
+
+    /// The projection. It holds only what is durable, and at least everything that was acknowledged.
+    #[must_use]
+    pub fn map(&self) -> &Arc<dyn Map> {
+        todo!()
+    }
+
+    /// Reads the log's durable entries, for audits and exports.
+    #[must_use]
+    pub fn log(&self) -> &LogReader {
+        todo!()
+    }
+
+    /// The notices of entries from now on, with their sequence, in the order of the log. A receiver that falls more than 4,096 behind
+    /// is told how many it missed and must look at the map instead.
+    #[must_use]
+    pub fn notices(&self) -> broadcast::Receiver<(u64, M::Notice)> {
+        todo!()
+    }
+
+    /// How the engine is.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        todo!()
+    }
+
+    /// Flushes the projection and writes a checkpoint now.
+    ///
+    /// # Errors
+    /// If the engine is closed or degraded, or the system refuses.
+    pub async fn checkpoint(&self) -> Result<()> {
+        todo!()
+    }
+
+    /// Finishes what is queued, writes a checkpoint, stops the writer and lets the folder go. Later calls on any clone are refused
+    /// with [`StoreError::Closed`](crate::StoreError::Closed).
+    ///
+    /// # Errors
+    /// If the checkpoint could not be written; the log is whole all the same.
+    pub async fn close(&self) -> Result<()> {
+        todo!()
+    }
+}
