@@ -1,0 +1,1 @@
+//! JSON that remembers where each value stood.
