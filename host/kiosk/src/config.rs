@@ -1,0 +1,142 @@
+//! What a host is made with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use youji_api::Limits;
+use youji_runtime::Compiler;
+use youji_services::{Clock, Place, Random, SystemClock, SystemRandom};
+
+/// Settings of a [`Host`](crate::Host). One process can hold several, each with its own folder and port.
+#[derive(Clone)]
+pub struct HostConfig {
+    /// Folder of everything durable; made with mode 0700 when it is missing. One process at a time.
+    pub data_dir: PathBuf,
+    /// Where the kiosk listens; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// What codes say before `/M/`, such as "https://kiosk.example"; none: `http://localhost:PORT`, or the LAN address.
+    pub public_url: Option<String>,
+    /// Whether other machines on the network may come: their address stands in the codes.
+    pub lan: bool,
+    /// Whether it is the demonstration, which tells its people's codes on the page.
+    pub demo: bool,
+    /// The kiosk's name, shown on its page.
+    pub name: String,
+    /// Language of a fresh page, BCP 47.
+    pub language: String,
+    /// A seat that nobody touches for so long is unloaded and a visitor erased.
+    pub idle: Duration,
+    /// How long before that the page warns.
+    pub warn: Duration,
+    /// Wallet currency, ISO 4217.
+    pub currency: String,
+    /// What a visitor starts with, in minor units.
+    pub visitor_balance: u64,
+    /// Where the kiosk stands.
+    pub place: Option<Place>,
+    /// Limits of the kiosk.
+    pub limits: HostLimits,
+    /// Limits of one session.
+    pub session_limits: Limits,
+    /// Sessions at once.
+    pub sessions: usize,
+    /// Live programs of one person; then the least recently shown goes.
+    pub sessions_per_person: usize,
+    /// Where programs are compiled.
+    pub compiler: Compiler,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness of ids. Keys come from the operating system.
+    pub random: Arc<dyn Random>,
+}
+
+impl HostConfig {
+    /// The design's defaults for a kiosk on `http://localhost:8080`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        HostConfig {
+            data_dir: data_dir.into(),
+            address: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            lan: false,
+            demo: false,
+            name: "Youji 有机".to_owned(),
+            language: "zh-CN".to_owned(),
+            idle: Duration::from_secs(60),
+            warn: Duration::from_secs(20),
+            currency: "CNY".to_owned(),
+            visitor_balance: 20_000,
+            place: None,
+            limits: HostLimits::default(),
+            session_limits: Limits::default(),
+            sessions: 1_024,
+            sessions_per_person: 5,
+            compiler: Compiler::ThisExecutable,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom::default()),
+        }
+    }
+}
+
+/// Limits of the HTTP side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Seats that a person sits at.
+    pub seats: usize,
+    /// Open sessions of one seat.
+    pub sessions_per_seat: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Bytes of an uploaded picture.
+    pub picture_bytes: usize,
+    /// Pictures decoded at once.
+    pub decoders: usize,
+    /// Bytes of a frame from the page.
+    pub frame_bytes: usize,
+    /// Frames a second from one page, averaged over ten seconds.
+    pub frames_per_second: u32,
+    /// UI events of one socket that the program has not handled yet; then the socket is not read.
+    pub events_in_flight: usize,
+    /// Requests a second from one address, averaged over ten seconds.
+    pub requests_per_second: u32,
+    /// Fresh persons a minute from one address.
+    pub visitors_per_minute: u32,
+    /// Wrong operator PINs in a row before the door is locked.
+    pub operator_tries: u32,
+    /// For how long.
+    pub operator_lock: Duration,
+    /// How long an operator stays signed in without doing anything.
+    pub operator_idle: Duration,
+    /// Bytes of the event file before it is rotated; one older file is kept.
+    pub journal_bytes: u64,
+    /// An answer to a sheet that comes sooner than this after the sheet was sent is ignored.
+    pub sheet_guard: Duration,
+    /// How long everything may take when the host goes down.
+    pub shutdown: Duration,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        HostLimits {
+            connections: 1_024,
+            seats: 256,
+            sessions_per_seat: 5,
+            body_bytes: 64 << 10,
+            picture_bytes: 12 << 20,
+            decoders: 2,
+            frame_bytes: 64 << 10,
+            frames_per_second: 100,
+            events_in_flight: 64,
+            requests_per_second: 100,
+            visitors_per_minute: 60,
+            operator_tries: 5,
+            operator_lock: Duration::from_secs(300),
+            operator_idle: Duration::from_secs(1_800),
+            journal_bytes: 16 << 20,
+            sheet_guard: Duration::from_millis(500),
+            shutdown: Duration::from_secs(5),
+        }
+    }
+}
