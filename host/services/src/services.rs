@@ -19,7 +19,6 @@ pub enum OpenError {
 }
 
 /// Capabilities for real, and what a kiosk needs beside them. Everything that is answered is durable.
-#[derive(Debug)]
 pub struct Services {}
 
 #[allow(clippy::todo, clippy::unused_async, unused_variables, reason = "bodies follow")]
@@ -166,7 +165,7 @@ impl Services {
     }
 
     /// Messages after a sequence number, oldest first.
-    pub fn inbox(&self, person: &PersonId, after: u64) -> Vec<Message> {
+    pub async fn inbox(&self, person: &PersonId, after: u64) -> Vec<Message> {
         todo!()
     }
 
@@ -179,7 +178,7 @@ impl Services {
     }
 
     /// Receipts of a person, newest first.
-    pub fn receipts(&self, person: &PersonId) -> Vec<Receipt> {
+    pub async fn receipts(&self, person: &PersonId) -> Vec<Receipt> {
         todo!()
     }
 
