@@ -1,5 +1,7 @@
 //! What a foreign code is, so that the person can be told.
 
+use crate::address::{self, Address};
+use crate::scancode;
 use std::fmt;
 
 /// What the text of a code seems to be.
@@ -70,6 +72,82 @@ impl fmt::Display for CodeKind {
 
 /// What the text of a code seems to be. Never trust it for more than telling the person.
 pub fn classify(text: &str) -> CodeKind {
-    let _ = text;
-    todo!()
+    let text = text.trim();
+    let lower: String = text.chars().take(HEAD).collect::<String>().to_ascii_lowercase();
+    if text.is_empty() {
+        return CodeKind::Empty;
+    }
+    if let Some((origin, _)) = scancode::split(text) {
+        return CodeKind::Youji {
+            origin: origin.to_string(),
+        };
+    }
+    if text.len() <= address::MAX_BYTES && text.parse::<Address>().is_ok() {
+        return CodeKind::MiniApp;
+    }
+    if let Some(kind) = by_scheme(&lower) {
+        return kind;
+    }
+    if let Some(rest) = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")) {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let name = host.split(':').next().unwrap_or_default();
+        let of = |domain: &str| name == domain || name.strip_suffix(domain).is_some_and(|before| before.ends_with('.'));
+        return match name {
+            "" => CodeKind::Text,
+            _ if WECHAT.into_iter().any(of) => CodeKind::WeChat,
+            _ if ALIPAY.into_iter().any(of) => CodeKind::Alipay,
+            _ => CodeKind::Web {
+                host: host.chars().take(80).collect(),
+            },
+        };
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match (digits, text.len(), text.get(..2)) {
+        // What wallets show to be scanned by a cashier: WeChat 18 digits from 10 to 15, Alipay 16 to 24 digits from 25 to 30.
+        (true, 18, Some("10" | "11" | "12" | "13" | "14" | "15")) => CodeKind::WeChat,
+        (true, 16..=24, Some("25" | "26" | "27" | "28" | "29" | "30")) => CodeKind::Alipay,
+        _ if is_emv(text) => CodeKind::EmvMerchant,
+        _ => CodeKind::Text,
+    }
+}
+
+/// How much of the start is looked at, in characters.
+const HEAD: usize = 512;
+const WECHAT: [&str; 5] = [
+    "weixin.qq.com",
+    "wechat.com",
+    "mp.weixin.qq.com",
+    "wx.tenpay.com",
+    "payapp.weixin.qq.com",
+];
+const ALIPAY: [&str; 3] = ["alipay.com", "alipayobjects.com", "alipayplus.com"];
+
+fn by_scheme(lower: &str) -> Option<CodeKind> {
+    let schemes: [(&[&str], CodeKind); 4] = [
+        (&["wxp://", "weixin://", "wechat://"], CodeKind::WeChat),
+        (&["alipays://", "alipay://", "alipayqr://"], CodeKind::Alipay),
+        (&["wifi:"], CodeKind::WiFi),
+        (&["begin:vcard", "mecard:", "bizcard:"], CodeKind::Contact),
+    ];
+    schemes
+        .into_iter()
+        .find(|(prefixes, _)| prefixes.iter().any(|prefix| lower.starts_with(prefix)))
+        .map(|(_, kind)| kind)
+}
+
+/// EMVCo merchant-presented: fields of two digits of id and two of length in characters; 00 first, 63 (CRC-16/CCITT-FALSE) last.
+fn is_emv(text: &str) -> bool {
+    if !text.starts_with("000201") || text.len() > HEAD {
+        return false;
+    }
+    let Some((before, crc)) = text.len().checked_sub(4).and_then(|at| text.split_at_checked(at)) else {
+        return false;
+    };
+    let computed = before.bytes().fold(0xffff_u16, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
+            if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 }
+        })
+    });
+    before.ends_with("6304") && crc.eq_ignore_ascii_case(&format!("{computed:04X}"))
 }

@@ -68,6 +68,17 @@ pub struct EntryDigest {
     pub sha256: Digest,
 }
 
+impl EntryDigest {
+    /// Of a file.
+    pub fn of(name: &str, bytes: &[u8]) -> EntryDigest {
+        EntryDigest {
+            name: name.to_owned(),
+            length: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+        }
+    }
+}
+
 /// The package digest. The same content signed by the same publisher has the same digest, however it was zipped.
 pub fn content_digest<'a>(publisher: &PublisherId, entries: impl IntoIterator<Item = &'a EntryDigest>) -> Digest {
     let mut list: Vec<&EntryDigest> = entries.into_iter().collect();

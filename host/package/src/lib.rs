@@ -16,13 +16,16 @@ pub mod address;
 pub mod classify;
 mod container;
 pub mod digest;
+mod grammar;
 pub mod i18n;
 pub mod image;
 mod json;
 pub mod keys;
+mod layout;
 pub mod manifest;
 pub mod package;
 pub mod scancode;
+mod svg;
 
 pub use address::{Address, AddressError};
 pub use classify::{CodeKind, classify};

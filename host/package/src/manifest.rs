@@ -1,5 +1,11 @@
 //! `manifest.json`.
 
+mod check;
+mod read;
+
+pub(crate) use check::Check;
+pub(crate) use read::shown;
+
 use serde::Serialize;
 use std::fmt;
 use youji_api::ProgramId;
@@ -50,14 +56,27 @@ impl Manifest {
     /// # Errors
     /// Every error that is in it, not only the first.
     pub fn parse(bytes: &[u8]) -> Result<Manifest, ManifestErrors> {
-        let _ = bytes;
-        todo!()
+        read::parse(bytes)
     }
 
     /// In the form in which the gate and the services need it; reasons in `language` where there is a translation.
     pub fn requested(&self, i18n: &I18n, language: &str) -> Requested {
-        let _ = (i18n, language);
-        todo!()
+        let reason = |permission: &Permission| {
+            let translated = i18n
+                .for_person(self, language)
+                .and_then(|translation| translation.reasons.get(&permission.name));
+            translated.unwrap_or(&permission.reason).clone()
+        };
+        Requested {
+            permissions: self
+                .permissions
+                .iter()
+                .map(|permission| (permission.name.clone(), reason(permission)))
+                .collect(),
+            collections: self.collections.clone(),
+            templates: self.templates.clone(),
+            pages: self.pages.clone(),
+        }
     }
 
     /// The page's place in [`pages`](Self::pages), as scan codes carry it.

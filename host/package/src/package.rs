@@ -1,10 +1,13 @@
 //! A verified package, and how one is built and signed.
 
-use crate::digest::{Digest, EntryDigest};
+use crate::container;
+use crate::digest::{Digest, EntryDigest, content_digest};
 use crate::i18n::I18n;
 use crate::keys::{PublicKey, PublisherKey, Seal};
+use crate::layout;
 use crate::manifest::{Manifest, ManifestErrors};
 use std::collections::BTreeMap;
+use youji_api::PublisherId;
 
 /// How large a package may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +102,15 @@ pub struct Entry {
     pub bytes: Vec<u8>,
 }
 
+impl Entry {
+    fn new(name: String, bytes: Vec<u8>) -> Entry {
+        Entry {
+            digest: EntryDigest::of(&name, &bytes),
+            bytes,
+        }
+    }
+}
+
 /// A package whose signature, layout, manifest and every entry were checked.
 #[derive(Clone, Debug)]
 pub struct Package {
@@ -122,8 +134,21 @@ impl Package {
     /// # Errors
     /// The first reason to refuse it, with the entry's name.
     pub fn open(bytes: &[u8], limits: &PackageLimits) -> Result<Package, PackageError> {
-        let _ = (bytes, limits);
-        todo!()
+        let opened = container::open(bytes, limits)?;
+        let mut entries: Vec<Entry> = opened.files.into_iter().map(|(name, bytes)| Entry::new(name, bytes)).collect();
+        entries.sort_by(|a, b| a.digest.name.as_bytes().cmp(b.digest.name.as_bytes()));
+        let signer = PublicKey::from_bytes(&opened.seal.public_key).map_err(|_| PackageError::Altered)?;
+        let digest = content_digest(&signer.id(), entries.iter().map(|entry| &entry.digest));
+        let publisher = opened.seal.verify(&digest).map_err(|_| PackageError::Altered)?;
+        let (manifest, i18n) = layout::check(&entries)?;
+        Ok(Package {
+            manifest,
+            i18n,
+            entries,
+            digest,
+            seal: opened.seal,
+            publisher,
+        })
     }
 
     /// The bytes of one entry.
@@ -158,12 +183,26 @@ impl Draft {
         self
     }
 
+    /// The package digest that these files will have when that publisher signs them.
+    pub fn digest(&self, publisher: &PublisherId) -> Digest {
+        let entries: Vec<EntryDigest> = self.files.iter().map(|(name, bytes)| EntryDigest::of(name, bytes)).collect();
+        content_digest(publisher, &entries)
+    }
+
     /// Signs and writes a `.ma`. The same files and key always give the same bytes.
     ///
     /// # Errors
     /// What [`Package::open`] would refuse.
     pub fn sign(&self, key: &PublisherKey, limits: &PackageLimits) -> Result<Vec<u8>, PackageError> {
-        let _ = (key, limits);
-        todo!()
+        let entries: Vec<Entry> = self
+            .files
+            .iter()
+            .map(|(name, bytes)| Entry::new(name.clone(), bytes.clone()))
+            .collect();
+        layout::check(&entries)?;
+        let digest = content_digest(&key.id(), entries.iter().map(|entry| &entry.digest));
+        let bytes = container::write(&self.files, |container| key.seal(&digest, container))?;
+        Package::open(&bytes, limits)?;
+        Ok(bytes)
     }
 }
