@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::disk::{Disk, RealDisk};
-use crate::error::Result;
-use crate::log::{LogOptions, LogReader};
+use crate::error::{Result, StoreError};
+use crate::log::LogOptions;
 use crate::machine::Machine;
 use crate::map::Map;
+use crate::reader::LogReader;
+use crate::writer::{self, Job, Look};
 
 /// How a [`Commit`] works.
 #[derive(Clone)]
@@ -82,16 +85,23 @@ pub enum Health {
     Closed,
 }
 
-/// The engine around one machine. Clones share it; see the crate's example.
+/// The engine around one machine. Clones share it; see the crate's example. After the last one is gone, the writer writes a checkpoint
+/// and lets the folder go.
 pub struct Commit<M: Machine> {
-    _machine: std::marker::PhantomData<fn() -> M>,
+    inner: Arc<Inner<M>>,
+}
+
+struct Inner<M: Machine> {
+    jobs: mpsc::Sender<Job<M>>,
+    map: Arc<dyn Map>,
+    log: LogReader,
+    notices: broadcast::Sender<(u64, M::Notice)>,
+    health: Arc<Mutex<Health>>,
 }
 
 impl<M: Machine> Clone for Commit<M> {
     fn clone(&self) -> Self {
-        Self {
-            _machine: std::marker::PhantomData,
-        }
+        Self { inner: self.inner.clone() }
     }
 }
 
@@ -103,8 +113,36 @@ impl<M: Machine> Commit<M> {
     /// # Errors
     /// If the folder is in use, the log is damaged before its tail, an entry cannot be applied, or the system refuses.
     pub fn open(options: CommitOptions, map: Arc<dyn Map>, fresh: impl Fn() -> M + Send + 'static) -> Result<(Self, Recovery)> {
-        let _ = (options, map, fresh);
-        todo!()
+        let (opened, told) = std::sync::mpsc::sync_channel(1);
+        let dir = options.dir.clone();
+        let (jobs, queue) = mpsc::channel(options.queue.max(1));
+        let shared_map = map.clone();
+        // The writer thread opens too: it has a small runtime of its own for the map, wherever this is called from.
+        std::thread::Builder::new()
+            .name("youji-commit".to_owned())
+            .spawn(move || writer::run(options, shared_map, fresh, queue, &opened))
+            .map_err(|source| StoreError::Io {
+                what: "starting the writer of",
+                path: dir,
+                source: Arc::new(source),
+            })?;
+        let ended = || StoreError::Broken {
+            reason: "the writer ended while opening".to_owned(),
+        };
+        let opened = told.recv().map_err(|_| ended())??;
+        let (log, notices, health) = (opened.log, opened.notices, opened.health);
+        Ok((
+            Self {
+                inner: Arc::new(Inner {
+                    jobs,
+                    map,
+                    log,
+                    notices,
+                    health,
+                }),
+            },
+            opened.recovery,
+        ))
     }
 
     /// Submits a command. When this returns `Ok`, what it did survives a power cut and is visible in the projection. Dropping the
@@ -115,8 +153,7 @@ impl<M: Machine> Commit<M> {
     /// [`StoreError::Broken`](crate::StoreError::Broken) mean that it did not happen;
     /// [`StoreError::InDoubt`](crate::StoreError::InDoubt) that only a restart tells.
     pub async fn submit(&self, command: M::Command) -> Result<M::Answer> {
-        let _ = command;
-        todo!()
+        self.ask(|answer| Job::Command(command, answer)).await
     }
 
     /// Looks at the state, in order with commands: sees everything acknowledged, and answers only once everything it saw is durable.
@@ -125,33 +162,40 @@ impl<M: Machine> Commit<M> {
     /// # Errors
     /// If the engine is closed, or what was seen could not be made durable.
     pub async fn read<R: Send + 'static>(&self, look: impl FnOnce(&M) -> R + Send + 'static) -> Result<R> {
-        let _ = look;
-        todo!()
+        let (answer, answered) = oneshot::channel();
+        let look: Look<M> = Box::new(move |machine| {
+            let seen = look(machine);
+            Box::new(move |durable| drop(answer.send(durable.map(|()| seen))))
+        });
+        self.inner.jobs.send(Job::Read(look)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.unwrap_or(Err(StoreError::Broken {
+            reason: "looking at the state panicked".to_owned(),
+        }))
     }
 
     /// The projection. It holds only what is durable, and at least everything that was acknowledged.
     #[must_use]
     pub fn map(&self) -> &Arc<dyn Map> {
-        todo!()
+        &self.inner.map
     }
 
     /// Reads the log's durable entries, for audits and exports.
     #[must_use]
     pub fn log(&self) -> &LogReader {
-        todo!()
+        &self.inner.log
     }
 
     /// The notices of entries from now on, with their sequence, in the order of the log. A receiver that falls more than 4,096 behind
     /// is told how many it missed and must look at the map instead.
     #[must_use]
     pub fn notices(&self) -> broadcast::Receiver<(u64, M::Notice)> {
-        todo!()
+        self.inner.notices.subscribe()
     }
 
     /// How the engine is.
     #[must_use]
     pub fn health(&self) -> Health {
-        todo!()
+        self.inner.health.lock().clone()
     }
 
     /// Flushes the projection and writes a checkpoint now.
@@ -159,7 +203,7 @@ impl<M: Machine> Commit<M> {
     /// # Errors
     /// If the engine is closed or degraded, or the system refuses.
     pub async fn checkpoint(&self) -> Result<()> {
-        todo!()
+        self.ask(Job::Checkpoint).await
     }
 
     /// Finishes what is queued, writes a checkpoint, stops the writer and lets the folder go. Later calls on any clone are refused
@@ -168,6 +212,16 @@ impl<M: Machine> Commit<M> {
     /// # Errors
     /// If the checkpoint could not be written; the log is whole all the same.
     pub async fn close(&self) -> Result<()> {
-        todo!()
+        self.ask(Job::Close).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T>>) -> Job<M>) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.inner.jobs.send(job(answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.unwrap_or_else(|_| {
+            Err(StoreError::InDoubt {
+                cause: "the writer ended".to_owned(),
+            })
+        })
     }
 }

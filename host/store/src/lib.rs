@@ -4,7 +4,7 @@
 //! what they change as entries of the log, syncs once for all that queued meanwhile, projects them into a [`Map`], and only then answers. One
 //! entry holds everything that one command changes, so that a payment, its receipt and its message happen together or not at all.
 //!
-//! ```no_run
+//! ```
 //! use std::sync::Arc;
 //! use serde::{Deserialize, Serialize};
 //! use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Stamp};
@@ -53,33 +53,41 @@
 //! }
 //!
 //! # async fn run() -> youji_store::Result<()> {
-//! let map = Arc::new(SledMap::open("data/map".as_ref())?);
-//! let (till, recovery) = Commit::open(CommitOptions::new("data"), map, Till::default)?;
-//! println!("{} entries", recovery.sequence);
+//! let dir = tempfile::tempdir().expect("a scratch folder");
+//! let map = Arc::new(SledMap::open(&dir.path().join("map"))?);
+//! let (till, recovery) = Commit::open(CommitOptions::new(dir.path()), map, Till::default)?;
+//! assert_eq!(recovery.sequence, 0);
 //! assert_eq!(till.submit(Command::PutIn(5)).await?, Ok(5));
 //! assert_eq!(till.read(|till| till.coins).await?, 5);
 //! let receipts = till.map().scan(b"receipt/", None, 10).await?;
 //! assert_eq!(receipts.len(), 1);
 //! till.close().await
 //! # }
+//! # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
 //! ```
 
-#![allow(clippy::todo)]
-
+mod checkpoint;
 mod commit;
+mod core;
 mod disk;
 mod error;
+mod frame;
 mod keyring;
 mod log;
 mod machine;
 mod map;
+mod reader;
+mod recover;
+mod replay;
 mod sled_map;
+mod writer;
 
 pub use commit::{Commit, CommitOptions, Health, Recovery};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Result, StoreError};
 pub use keyring::{KeyError, Keyring};
-pub use log::{Entry, Head, Log, LogOptions, LogReader, NewEntry, Verified};
+pub use log::{Entry, Head, Log, LogOptions, NewEntry, Verified};
 pub use machine::{Decision, Effects, Machine, Stamp};
 pub use map::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Map, MapOp, Pair, Watermark};
+pub use reader::LogReader;
 pub use sled_map::SledMap;

@@ -3,12 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot};
+
+use crate::core::Core;
 use crate::disk::Disk;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::reader::LogReader;
+
+/// Batches that may wait.
+const QUEUE: usize = 4_096;
+/// Payload bytes after which a group takes no further batch.
+pub(crate) const GROUP_BYTES: usize = 4 << 20;
 
 /// How a log is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct LogOptions {
     /// A segment file is closed when it would grow beyond this, in bytes.
     pub segment_bytes: u64,
@@ -78,9 +86,14 @@ pub struct Verified {
     pub head: Head,
 }
 
-/// A log with its writer thread. Clones share it.
+type Job = (Vec<NewEntry>, oneshot::Sender<Result<u64>>);
+
+/// A log with its writer thread. Clones share it; the thread ends, and lets the folder go, after the last of them.
 #[derive(Clone)]
-pub struct Log {}
+pub struct Log {
+    jobs: mpsc::Sender<Job>,
+    reader: LogReader,
+}
 
 impl Log {
     /// Opens the log in the folder `dir`, made if it is missing; cuts off a torn, unacknowledged tail.
@@ -88,8 +101,19 @@ impl Log {
     /// # Errors
     /// If the folder is in use, a frame before the tail is damaged, or the system refuses.
     pub fn open(dir: &Path, options: LogOptions, disk: Arc<dyn Disk>) -> Result<Self> {
-        let _ = (dir, options, disk);
-        todo!()
+        let (core, _) = Core::open(dir, options, disk, &[])?;
+        let reader = core.reader().clone();
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let limit = options.max_payload_bytes;
+        std::thread::Builder::new()
+            .name("youji-log".to_owned())
+            .spawn(move || write(core, queue, limit))
+            .map_err(|source| StoreError::Io {
+                what: "starting the writer of",
+                path: dir.to_owned(),
+                source: Arc::new(source),
+            })?;
+        Ok(Self { jobs, reader })
     }
 
     /// Appends entries next to each other; returns the sequence of the last once all are durable. What queues while a sync
@@ -98,49 +122,44 @@ impl Log {
     /// # Errors
     /// As for [`crate::Commit::submit`].
     pub async fn append(&self, batch: Vec<NewEntry>) -> Result<u64> {
-        let _ = batch;
-        todo!()
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send((batch, answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.unwrap_or_else(|_| {
+            Err(StoreError::InDoubt {
+                cause: "the writer ended".to_owned(),
+            })
+        })
     }
 
     /// Reads the log's durable entries.
     #[must_use]
     pub fn reader(&self) -> &LogReader {
-        todo!()
+        &self.reader
     }
 }
 
-/// Reads the durable part of a log, while it is being written. Clones share it.
-#[derive(Clone)]
-pub struct LogReader {}
-
-impl LogReader {
-    /// The newest durable entry.
-    #[must_use]
-    pub fn head(&self) -> Head {
-        todo!()
-    }
-
-    /// The log's identity: drawn at random when it was made, and the root of its hash chain.
-    #[must_use]
-    pub fn identity(&self) -> [u8; 32] {
-        todo!()
-    }
-
-    /// Up to `limit` entries from the sequence `from` (1 is the first), fewer at the end or beyond 16 MiB of payload, each
-    /// checked. Blocks for disk reads.
-    ///
-    /// # Errors
-    /// If a frame is damaged, or the system refuses.
-    pub fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>> {
-        let _ = (from, limit);
-        todo!()
-    }
-
-    /// Walks through the whole durable log and checks every checksum and the hash chain. Blocks for disk reads.
-    ///
-    /// # Errors
-    /// If a frame is damaged: which file and byte.
-    pub fn verify(&self) -> Result<Verified> {
-        todo!()
+/// Group commit by one writer, without timers: everything that waits goes into one sync.
+fn write(mut core: Core, mut queue: mpsc::Receiver<Job>, limit: usize) {
+    while let Some(first) = queue.blocking_recv() {
+        let (mut group, mut waiting, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut next = Some(first);
+        while let Some((batch, answer)) = next {
+            if let Some(entry) = batch.iter().find(|entry| entry.payload.len() > limit) {
+                let _ = answer.send(Err(StoreError::TooLarge {
+                    what: "an entry",
+                    got: entry.payload.len(),
+                    limit,
+                }));
+            } else {
+                bytes += batch.iter().map(|entry| entry.payload.len()).sum::<usize>();
+                group.extend(batch);
+                waiting.push((core.head().sequence + group.len() as u64, answer));
+            }
+            next = if bytes < GROUP_BYTES { queue.try_recv().ok() } else { None };
+        }
+        let result = core.append(&group);
+        for (sequence, answer) in waiting {
+            let _ = answer.send(result.clone().map(|_| sequence));
+        }
     }
 }
