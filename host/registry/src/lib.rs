@@ -7,7 +7,10 @@
 //! | [`error`] | why something is refused |
 //! | [`source`] | where packages come from that are not here yet |
 
+mod cache;
 pub mod error;
+mod folder;
+mod index;
 pub mod installed;
 pub mod registry;
 pub mod source;

@@ -1,12 +1,18 @@
 //! Publishing, resolving and rolling back.
 
+use crate::cache::Cache;
 use crate::error::RegistryError;
-use crate::installed::Installed;
+use crate::folder::Folder;
+use crate::index::{Index, ProgramRow, PublisherRow, VersionRow};
+use crate::installed::{Installed, blocking};
 use crate::source::Source;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use youji_api::{ProgramId, PublisherId};
-use youji_package::{Digest, PackageLimits, PublicKey, ShortId};
+use youji_package::{Digest, PLATFORM_CODE, Package, PackageLimits, PublicKey, ShortId};
 
 /// How a registry behaves.
 #[derive(Clone)]
@@ -46,7 +52,7 @@ pub struct Published {
     pub digest: Digest,
     /// Key id of who signed it.
     pub publisher: PublisherId,
-    /// False: exactly this was current already, and nothing was done.
+    /// False: exactly this is installed already; which version opens was left as it is.
     pub changed: bool,
 }
 
@@ -87,6 +93,15 @@ pub enum ProgramRef {
     Short(ShortId),
 }
 
+impl fmt::Display for ProgramRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramRef::Id(id) => id.fmt(f),
+            ProgramRef::Short(id) => id.fmt(f),
+        }
+    }
+}
+
 impl From<ProgramId> for ProgramRef {
     fn from(id: ProgramId) -> Self {
         ProgramRef::Id(id)
@@ -103,18 +118,54 @@ impl From<ShortId> for ProgramRef {
     }
 }
 
+/// Longest name of a publisher, in characters.
+const PUBLISHER_NAME: usize = 64;
+
 /// Packages in a private folder. Cheap to clone.
 #[derive(Clone)]
-pub struct Registry {}
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    folder: Folder,
+    options: RegistryOptions,
+    cache: Arc<Cache>,
+    /// Held while files change, so that two who publish do not decide from the same state.
+    writing: tokio::sync::Mutex<()>,
+    state: RwLock<State>,
+}
+
+/// How a package that is offered stands to what is here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admitted {
+    /// A new program or version.
+    New,
+    /// Installed already.
+    Intact,
+    /// Installed already, but altered on disk: it is written again.
+    Damaged,
+}
+
+struct State {
+    index: Index,
+    shorts: HashMap<ShortId, ProgramId>,
+    /// Of every digest that the index refers to; a text where it can't be read.
+    versions: HashMap<Digest, Result<Arc<Installed>, String>>,
+}
 
 impl Registry {
     /// Opens or creates the folder (mode 0700), removes what an earlier kill left half-written, and keeps others out until dropped.
     ///
+    /// A version that was altered on disk does not keep the others from opening: it is logged, and opening it says so.
+    ///
     /// # Errors
     /// In use by another process, unreadable, or with a damaged index.
     pub async fn open(dir: impl AsRef<Path>, options: RegistryOptions) -> Result<Registry, RegistryError> {
-        let _ = (dir.as_ref(), options);
-        todo!()
+        let dir = dir.as_ref().to_owned();
+        blocking(move || Inner::open(&dir, options))
+            .await
+            .map(|inner| Registry { inner: Arc::new(inner) })
     }
 
     /// Lets a publisher publish, or lets them again; `name` is what people see. Durable when it returns.
@@ -122,8 +173,30 @@ impl Registry {
     /// # Errors
     /// A name that is empty or longer than 64 characters, or too many publishers.
     pub async fn allow_publisher(&self, name: &str, key: &PublicKey) -> Result<PublisherId, RegistryError> {
-        let _ = (name, key);
-        todo!()
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > PUBLISHER_NAME || name.chars().any(char::is_control) {
+            let found = name.chars().count();
+            return Err(RegistryError::Invalid(format!(
+                "a publisher's name: expected 1 to {PUBLISHER_NAME} characters, found {found}; choose another"
+            )));
+        }
+        let (name, key, limit) = (name.to_owned(), key.clone(), self.inner.options.publishers);
+        self.change(move |index| {
+            let id = key.id();
+            if !index.publishers.contains_key(&id) && index.publishers.len() >= limit {
+                return Err(RegistryError::Full { what: "publishers", limit });
+            }
+            index.publishers.insert(
+                id.clone(),
+                PublisherRow {
+                    name,
+                    key: key.to_hex(),
+                    allowed: true,
+                },
+            );
+            Ok(id)
+        })
+        .await
     }
 
     /// Lets a publisher who is known publish again, or no longer; then their programs do not open. Durable when it returns.
@@ -131,8 +204,15 @@ impl Registry {
     /// # Errors
     /// Not known.
     pub async fn set_allowed(&self, id: &PublisherId, allowed: bool) -> Result<(), RegistryError> {
-        let _ = (id, allowed);
-        todo!()
+        let id = id.clone();
+        self.change(move |index| match index.publishers.get_mut(&id) {
+            Some(row) => {
+                row.allowed = allowed;
+                Ok(())
+            }
+            None => Err(RegistryError::UnknownPublisher { id: id.to_string() }),
+        })
+        .await
     }
 
     /// As [`set_allowed`](Self::set_allowed) with false.
@@ -145,7 +225,24 @@ impl Registry {
 
     /// All publishers, by id.
     pub fn publishers(&self) -> Vec<Publisher> {
-        todo!()
+        let state = self.inner.state.read();
+        let publisher = |(id, row): (&PublisherId, &PublisherRow)| {
+            let programs = state
+                .index
+                .programs
+                .iter()
+                .filter(|(_, program)| program.publisher == *id)
+                .map(|(id, _)| id.clone());
+            let key = PublicKey::from_hex(&row.key).ok()?;
+            Some(Publisher {
+                id: id.clone(),
+                name: row.name.clone(),
+                key,
+                allowed: row.allowed,
+                programs: programs.collect(),
+            })
+        };
+        state.index.publishers.iter().filter_map(publisher).collect()
     }
 
     /// Verifies a `.ma` fully and installs it. Durable when it returns; a kill before that leaves what was there.
@@ -153,8 +250,7 @@ impl Registry {
     /// # Errors
     /// Why it is refused; nothing was changed.
     pub async fn publish(&self, bytes: Vec<u8>) -> Result<Published, RegistryError> {
-        let _ = bytes;
-        todo!()
+        self.install(bytes, None).await
     }
 
     /// The current version of a program: from here, else from the sources.
@@ -162,37 +258,325 @@ impl Registry {
     /// # Errors
     /// Not found, its publisher not allowed, or altered on disk.
     pub async fn resolve(&self, program: impl Into<ProgramRef>) -> Result<Arc<Installed>, RegistryError> {
-        let _ = program.into();
-        todo!()
+        let program = program.into();
+        match self.inner.current(&program) {
+            Err(RegistryError::NotFound(_)) => {}
+            found => return found,
+        }
+        for source in &self.inner.options.sources {
+            if let Some(bytes) = source.fetch(&program).await? {
+                self.install(bytes, Some(program.clone())).await?;
+                break;
+            }
+        }
+        self.inner.current(&program)
     }
 
-    /// For each opening: reads the version record from disk and checks its signature over the content digest. About 60 µs; does not wait
-    /// for anything but that small file.
+    /// For each opening: reads the version's seal from disk and checks its signature over the content digest. Tens of microseconds; waits
+    /// for nothing but that small file.
     ///
     /// # Errors
     /// Not here, its publisher not allowed, or altered on disk.
     pub fn open_verified(&self, program: impl Into<ProgramRef>) -> Result<Arc<Installed>, RegistryError> {
-        let _ = program.into();
-        todo!()
+        let installed = self.inner.current(&program.into())?;
+        installed.verify()?;
+        Ok(installed)
     }
 
-    /// An installed version by its digest, current or previous.
+    /// An installed version by its digest, current or previous; none if its publisher is not allowed.
     pub fn by_digest(&self, digest: &Digest) -> Option<Arc<Installed>> {
-        let _ = digest;
-        todo!()
+        let state = self.inner.state.read();
+        let installed = state.versions.get(digest)?.as_ref().ok()?;
+        let allowed = state.index.publishers.get(&installed.publisher).is_some_and(|row| row.allowed);
+        allowed.then(|| Arc::clone(installed))
     }
 
-    /// All programs, by id.
+    /// All programs that can be read, by id; those of publishers who are not allowed too, marked.
     pub fn list(&self) -> Vec<Listed> {
-        todo!()
+        let state = self.inner.state.read();
+        let listed = |row: &ProgramRow| {
+            let current = state.versions.get(&row.current.digest)?.as_ref().ok()?;
+            let publisher = state.index.publishers.get(&row.publisher)?;
+            Some(Listed {
+                current: Arc::clone(current),
+                publisher_name: publisher.name.clone(),
+                allowed: publisher.allowed,
+                previous: row.previous.as_ref().map(|version| version.code),
+            })
+        };
+        state.index.programs.values().filter_map(listed).collect()
     }
 
-    /// Makes the previous version current. Publishing must still exceed the highest code that was ever here.
+    /// Swaps the current and the previous version; a second time swaps them back. Publishing must still exceed the highest code that
+    /// was ever here. Durable when it returns.
     ///
     /// # Errors
-    /// There is no previous version.
+    /// There is no previous version, or it was altered on disk.
     pub async fn rollback(&self, program: &ProgramId) -> Result<Published, RegistryError> {
-        let _ = program;
-        todo!()
+        if let Some(previous) = self.inner.previous(program)? {
+            previous.verify()?;
+        }
+        let program = program.clone();
+        self.change(move |index| {
+            let row = index
+                .programs
+                .get_mut(&program)
+                .ok_or_else(|| RegistryError::NotFound(program.to_string()))?;
+            let previous = row
+                .previous
+                .take()
+                .ok_or_else(|| RegistryError::NothingToRollBack(program.to_string()))?;
+            row.previous = Some(std::mem::replace(&mut row.current, previous));
+            let (version, digest) = (row.current.code, row.current.digest);
+            Ok(Published {
+                program,
+                version,
+                digest,
+                publisher: row.publisher.clone(),
+                changed: true,
+            })
+        })
+        .await
+    }
+
+    /// Changes the index on disk, then in memory.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Index) -> Result<T, RegistryError> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let inner = Arc::clone(&self.inner);
+        // Moved into the work itself: a caller who goes away in the middle must not let the next one in early.
+        blocking(move || {
+            let _writing = inner.writing.blocking_lock();
+            let mut index = inner.state.read().index.clone();
+            let done = change(&mut index)?;
+            inner.folder.write_index(&index.to_bytes()?)?;
+            inner.state.write().index = index;
+            Ok(done)
+        })
+        .await
+    }
+
+    async fn install(&self, bytes: Vec<u8>, wanted: Option<ProgramRef>) -> Result<Published, RegistryError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || inner.install(&bytes, wanted.as_ref())).await
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.inner.state.read();
+        write!(
+            f,
+            "Registry({} programs, {} publishers)",
+            state.index.programs.len(),
+            state.index.publishers.len()
+        )
+    }
+}
+
+impl Inner {
+    fn open(dir: &Path, options: RegistryOptions) -> Result<Inner, RegistryError> {
+        let folder = Folder::open(dir)?;
+        let index = folder
+            .read_index()?
+            .map_or_else(|| Ok(Index::new()), |bytes| Index::parse(&bytes))?;
+        folder.sweep(|digest| index.refers_to(digest))?;
+        let cache = Arc::new(Cache::new(options.cache_bytes));
+        let mut versions = HashMap::new();
+        for (program, row) in &index.programs {
+            for version in row.versions() {
+                let loaded = Installed::load(folder.package(&version.digest), version.digest, &row.publisher, Arc::clone(&cache));
+                let loaded = loaded.and_then(|installed| {
+                    let fits = installed.manifest.app_id == *program && installed.manifest.version.code == version.code;
+                    let corrupt = || RegistryError::Corrupt {
+                        digest: version.digest,
+                        what: "it is another program or version".to_owned(),
+                    };
+                    if fits { Ok(installed) } else { Err(corrupt()) }
+                });
+                if let Err(error) = &loaded {
+                    tracing::error!(%program, %error, "an installed version can't be read");
+                }
+                let what = |error| match error {
+                    RegistryError::Corrupt { what, .. } => what,
+                    other => other.to_string(),
+                };
+                versions.insert(version.digest, loaded.map(Arc::new).map_err(what));
+            }
+        }
+        let shorts = index
+            .programs
+            .keys()
+            .map(|program| (ShortId::of(program), program.clone()))
+            .collect();
+        let state = RwLock::new(State { index, shorts, versions });
+        Ok(Inner {
+            folder,
+            options,
+            cache,
+            writing: tokio::sync::Mutex::new(()),
+            state,
+        })
+    }
+
+    fn current(&self, program: &ProgramRef) -> Result<Arc<Installed>, RegistryError> {
+        let state = self.state.read();
+        let id = match program {
+            ProgramRef::Id(id) => Some(id),
+            ProgramRef::Short(short) => state.shorts.get(short),
+        };
+        let row = id
+            .and_then(|id| state.index.programs.get(id))
+            .ok_or_else(|| RegistryError::NotFound(program.to_string()))?;
+        state.allowed(&row.publisher)?;
+        state.version(&row.current)
+    }
+
+    fn previous(&self, program: &ProgramId) -> Result<Option<Arc<Installed>>, RegistryError> {
+        let state = self.state.read();
+        let previous = state.index.programs.get(program).and_then(|row| row.previous.as_ref());
+        previous.map(|version| state.version(version)).transpose()
+    }
+
+    fn install(&self, bytes: &[u8], wanted: Option<&ProgramRef>) -> Result<Published, RegistryError> {
+        let package = Package::open(bytes, &self.options.limits)?;
+        let _writing = self.writing.blocking_lock();
+        let program = package.manifest.app_id.clone();
+        let version = VersionRow {
+            code: package.manifest.version.code,
+            digest: package.digest,
+        };
+        let admitted = self.admit(&package, wanted)?;
+        let publisher = package.publisher.id();
+        let published = Published {
+            program: program.clone(),
+            version: version.code,
+            digest: package.digest,
+            publisher: publisher.clone(),
+            changed,
+        };
+        if admitted == Admitted::Intact {
+            return Ok(published);
+        }
+        self.folder.write_package(&package, bytes)?;
+        // Read back: what is served from now on is what lies on disk, not what was in memory.
+        let installed = Installed::load(
+            self.folder.package(&package.digest),
+            package.digest,
+            &publisher,
+            Arc::clone(&self.cache),
+        )?;
+        if admitted == Admitted::Damaged {
+            self.state.write().versions.insert(package.digest, Ok(Arc::new(installed)));
+            return Ok(published);
+        }
+        let mut index = self.state.read().index.clone();
+        let replaced = index.programs.remove(&program);
+        let highest = version.code;
+        let previous = replaced.as_ref().map(|row| row.current.clone());
+        index.programs.insert(
+            program.clone(),
+            ProgramRow {
+                publisher,
+                current: version,
+                previous,
+                highest,
+            },
+        );
+        self.folder.write_index(&index.to_bytes()?)?;
+        let mut state = self.state.write();
+        state.index = index;
+        state.shorts.insert(ShortId::of(&program), program);
+        state.versions.insert(package.digest, Ok(Arc::new(installed)));
+        let oldest = replaced
+            .and_then(|row| row.previous)
+            .and_then(|version| state.versions.remove(&version.digest));
+        drop(state);
+        if let Some(Ok(oldest)) = oldest {
+            oldest.retire();
+        }
+        Ok(published)
+    }
+
+    /// Whether the package may be installed.
+    fn admit(&self, package: &Package, wanted: Option<&ProgramRef>) -> Result<Admitted, RegistryError> {
+        let state = self.state.read();
+        let (program, publisher) = (&package.manifest.app_id, package.publisher.id());
+        let short = ShortId::of(program);
+        let asked = wanted.is_none_or(|wanted| *wanted == ProgramRef::Id(program.clone()) || *wanted == ProgramRef::Short(short));
+        if let (false, Some(wanted)) = (asked, wanted) {
+            return Err(RegistryError::Source(format!("asked for {wanted}, it gave {program}")));
+        }
+        state.allowed(&publisher)?;
+        let offered = package.manifest.version.code;
+        if let Some(row) = state.index.programs.get(program) {
+            if row.publisher != publisher {
+                let (expected, found) = (row.publisher.to_string(), publisher.to_string());
+                return Err(RegistryError::ChangedKey {
+                    program: program.to_string(),
+                    expected,
+                    found,
+                });
+            }
+            if row.versions().any(|version| version.digest == package.digest) {
+                let intact = matches!(state.versions.get(&package.digest), Some(Ok(installed)) if installed.is_intact());
+                return Ok(if intact { Admitted::Intact } else { Admitted::Damaged });
+            }
+            if offered <= row.highest {
+                return Err(RegistryError::Downgrade {
+                    program: program.to_string(),
+                    installed: row.highest,
+                    offered,
+                });
+            }
+        } else {
+            if let Some(other) = state.shorts.get(&short) {
+                return Err(RegistryError::ShortIdTaken {
+                    program: program.to_string(),
+                    other: other.to_string(),
+                });
+            }
+            let limit = self.options.programs;
+            if state.index.programs.len() >= limit {
+                return Err(RegistryError::Full { what: "programs", limit });
+            }
+        }
+        let needs = package.manifest.platform_min_code;
+        if needs > PLATFORM_CODE {
+            return Err(RegistryError::NewerPlatform {
+                program: program.to_string(),
+                needs,
+                have: PLATFORM_CODE,
+            });
+        }
+        Ok(Admitted::New)
+    }
+}
+
+impl State {
+    fn allowed(&self, publisher: &PublisherId) -> Result<(), RegistryError> {
+        match self.index.publishers.get(publisher) {
+            None => Err(RegistryError::UnknownPublisher { id: publisher.to_string() }),
+            Some(row) if !row.allowed => Err(RegistryError::Disallowed {
+                id: publisher.to_string(),
+                name: row.name.clone(),
+            }),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn version(&self, version: &VersionRow) -> Result<Arc<Installed>, RegistryError> {
+        match self.versions.get(&version.digest) {
+            Some(Ok(installed)) => Ok(Arc::clone(installed)),
+            Some(Err(what)) => Err(RegistryError::Corrupt {
+                digest: version.digest,
+                what: what.clone(),
+            }),
+            None => Err(RegistryError::Corrupt {
+                digest: version.digest,
+                what: "it is missing".to_owned(),
+            }),
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Where packages come from that are not here yet.
 
 use crate::error::RegistryError;
+use crate::registry::ProgramRef;
 use async_trait::async_trait;
-use youji_api::ProgramId;
 
 /// A place to fetch packages from: another host, a shelf of files. What it gives is verified like anything else.
 #[async_trait]
@@ -11,5 +11,5 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// The source could not be asked.
-    async fn fetch(&self, program: &ProgramId) -> Result<Option<Vec<u8>>, RegistryError>;
+    async fn fetch(&self, program: &ProgramRef) -> Result<Option<Vec<u8>>, RegistryError>;
 }
