@@ -86,7 +86,10 @@ pub struct Verified {
     pub head: Head,
 }
 
-type Job = (Vec<NewEntry>, oneshot::Sender<Result<u64>>);
+enum Job {
+    Append(Vec<NewEntry>, oneshot::Sender<Result<u64>>),
+    Close(oneshot::Sender<()>),
+}
 
 /// A log with its writer thread. Clones share it; the thread ends, and lets the folder go, after the last of them.
 #[derive(Clone)]
@@ -123,12 +126,21 @@ impl Log {
     /// As for [`crate::Commit::submit`].
     pub async fn append(&self, batch: Vec<NewEntry>) -> Result<u64> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send((batch, answer)).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Job::Append(batch, answer)).await.map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or_else(|_| {
             Err(StoreError::InDoubt {
                 cause: "the writer ended".to_owned(),
             })
         })
+    }
+
+    /// Finishes what is queued, stops the writer and lets the folder go. Later appends on any clone are refused with
+    /// [`StoreError::Closed`]; closing again is harmless.
+    pub async fn close(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.jobs.send(Job::Close(answer)).await.is_ok() {
+            let _ = answered.await;
+        }
     }
 
     /// Reads the log's durable entries.
@@ -140,20 +152,29 @@ impl Log {
 
 /// Group commit by one writer, without timers: everything that waits goes into one sync.
 fn write(mut core: Core, mut queue: mpsc::Receiver<Job>, limit: usize) {
+    let mut closing = None;
     while let Some(first) = queue.blocking_recv() {
         let (mut group, mut waiting, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut next = Some(first);
-        while let Some((batch, answer)) = next {
-            if let Some(entry) = batch.iter().find(|entry| entry.payload.len() > limit) {
-                let _ = answer.send(Err(StoreError::TooLarge {
-                    what: "an entry",
-                    got: entry.payload.len(),
-                    limit,
-                }));
-            } else {
-                bytes += batch.iter().map(|entry| entry.payload.len()).sum::<usize>();
-                group.extend(batch);
-                waiting.push((core.head().sequence + group.len() as u64, answer));
+        while let Some(job) = next {
+            match job {
+                Job::Append(batch, answer) => {
+                    if let Some(entry) = batch.iter().find(|entry| entry.payload.len() > limit) {
+                        let _ = answer.send(Err(StoreError::TooLarge {
+                            what: "an entry",
+                            got: entry.payload.len(),
+                            limit,
+                        }));
+                    } else {
+                        bytes += batch.iter().map(|entry| entry.payload.len()).sum::<usize>();
+                        group.extend(batch);
+                        waiting.push((core.head().sequence + group.len() as u64, answer));
+                    }
+                }
+                Job::Close(answer) => {
+                    closing = Some(answer);
+                    break;
+                }
             }
             next = if bytes < GROUP_BYTES { queue.try_recv().ok() } else { None };
         }
@@ -161,5 +182,20 @@ fn write(mut core: Core, mut queue: mpsc::Receiver<Job>, limit: usize) {
         for (sequence, answer) in waiting {
             let _ = answer.send(result.clone().map(|_| sequence));
         }
+        if closing.is_some() {
+            break;
+        }
+    }
+    // The folder is free before anybody hears that it is closed.
+    drop(core);
+    queue.close();
+    while let Ok(job) = queue.try_recv() {
+        match job {
+            Job::Append(_, answer) => drop(answer.send(Err(StoreError::Closed))),
+            Job::Close(answer) => drop(answer.send(())),
+        }
+    }
+    if let Some(answer) = closing {
+        let _ = answer.send(());
     }
 }
