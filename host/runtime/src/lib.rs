@@ -11,12 +11,28 @@
 //!
 //! The rest is private: engine, compile child, cache, limiter, lanes, retained tree and its differences.
 
+mod bindings;
+mod cache;
+mod compile;
 pub mod config;
+mod engine;
+mod feed;
+mod guest;
+mod host;
+mod lanes;
+mod limiter;
+mod mailbox;
+mod pages;
 pub mod program;
+mod programs;
 pub mod receipt;
 pub mod runtime;
 pub mod session;
+mod shared;
+mod task;
+mod unload;
 pub mod update;
+mod view;
 
 pub use config::{CompileLimits, Compiler, RuntimeConfig};
 pub use program::{ImportError, Program, ProgramError, check_imports};
@@ -28,8 +44,8 @@ pub use update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, W
 /// The argument after which an executable calls [`compile_child_main`] and exits with what it returns.
 pub const COMPILE_CHILD: &str = "compile-child";
 
-/// Body of the compile child: a component on stdin, compiled code on stdout, a reason on stderr. Limits come as
-/// arguments after [`COMPILE_CHILD`]. Sets its own memory and CPU limits before it reads.
+/// Body of the compile child: a component on stdin, compiled code on stdout, a reason on stderr. Limits come as arguments
+/// after [`COMPILE_CHILD`]. Sets its own memory and CPU limits before it reads.
 pub fn compile_child_main() -> std::process::ExitCode {
-    todo!()
+    compile::child_main()
 }

@@ -1,19 +1,75 @@
 //! A verified, compiled mini-program, ready to instantiate.
 
+use crate::bindings::{self as b, MiniProgramPre};
+use crate::host::State;
 use std::collections::BTreeSet;
 use thiserror::Error;
+use wasmparser::{ComponentExternalKind, Parser, Payload};
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
 use youji_api::Capability;
 use youji_api::caller::Requested;
 
 /// A compiled mini-program. Dropping the last handle unmaps its code.
 pub struct Program {
-    _private: (),
+    pub(crate) digest: String,
+    pub(crate) pre: MiniProgramPre<State>,
+    pub(crate) steps: Vec<(&'static str, u64)>,
 }
 
 impl Program {
-    /// Microseconds of each step that made it ready: "wasm", "compile" and "load", or nothing when it was in memory.
+    /// Digest of the package that it comes from.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Microseconds of each step that made it ready, at that time: "wasm", "check" and "compile" if it was not in the cache on
+    /// disk, then "load".
     pub fn steps(&self) -> &[(&'static str, u64)] {
-        todo!()
+        &self.steps
+    }
+
+    /// Links what the manifest requests, and nothing else: what is not linked can't be called.
+    pub(crate) fn link(engine: &Engine, digest: &str, component: &Component, requested: &Requested) -> Result<Self, ProgramError> {
+        let mut linker = Linker::<State>::new(engine);
+        let compile_error = |error: wasmtime::Error| ProgramError::Compile(format!("{error:#}"));
+        b::types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(compile_error)?;
+        for capability in Capability::ALL {
+            if requested.has_capability(capability.name()) {
+                link_capability(&mut linker, capability).map_err(compile_error)?;
+            }
+        }
+        let pre = linker
+            .instantiate_pre(component)
+            .and_then(MiniProgramPre::new)
+            .map_err(compile_error)?;
+        Ok(Program {
+            digest: digest.to_owned(),
+            pre,
+            steps: Vec::new(),
+        })
+    }
+}
+
+fn link_capability(linker: &mut Linker<State>, capability: Capability) -> wasmtime::Result<()> {
+    macro_rules! add {
+        ($interface:ident) => {
+            b::$interface::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+        };
+    }
+    match capability {
+        Capability::Identity => add!(identity),
+        Capability::Payment => add!(payment),
+        Capability::Messaging => add!(messaging),
+        Capability::Storage => add!(storage),
+        Capability::Records => add!(records),
+        Capability::Timer => add!(timer),
+        Capability::Navigation => add!(navigation),
+        Capability::Scanner => add!(scanner),
+        Capability::Location => add!(location),
+        Capability::Clock => add!(clock),
+        Capability::Random => add!(random),
+        Capability::Log => add!(log),
     }
 }
 
@@ -38,7 +94,7 @@ pub enum ImportError {
         line: String,
     },
     /// It lacks what every mini-program exports.
-    #[error("does not export \"youji:miniapp/program@1\"; implement the world `mini-program`")]
+    #[error("does not export \"youji:miniapp/program@1.0.0\"; implement the world `mini-program`")]
     NoProgram,
 }
 
@@ -65,12 +121,63 @@ pub enum ProgramError {
     /// The cache folder.
     #[error("the cache of compiled code can't be used: {0}. Check that {1} is writable and private")]
     Cache(String, String),
+    /// The engine can't be made on this machine.
+    #[error("the WebAssembly engine can't be made: {0}. Lower max_sessions, or allow more address space (ulimit -v)")]
+    Engine(String),
 }
 
 /// Reads a component's imports and checks them against what its manifest requests. Compiles nothing.
 ///
 /// # Errors
-/// The first import that is unknown or not requested.
-pub fn check_imports(_wasm: &[u8], _requested: &Requested) -> Result<BTreeSet<Capability>, ImportError> {
-    todo!()
+/// The first import that is unknown or not requested; then what it fails to export.
+pub fn check_imports(wasm: &[u8], requested: &Requested) -> Result<BTreeSet<Capability>, ImportError> {
+    let malformed = |error: wasmparser::BinaryReaderError| ImportError::NotAComponent(error.to_string());
+    if !Parser::is_component(wasm) {
+        return Err(ImportError::NotAComponent("it starts like something else".into()));
+    }
+    let mut found = BTreeSet::new();
+    let mut exports_program = false;
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.map_err(malformed)? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    found.extend(check_import(import.map_err(malformed)?.name.name, requested)?);
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports {
+                    let export = export.map_err(malformed)?;
+                    let is_instance = export.kind == ComponentExternalKind::Instance;
+                    exports_program |= is_instance && interface(export.name.name) == Some("program");
+                }
+            }
+            _ => {}
+        }
+    }
+    if exports_program { Ok(found) } else { Err(ImportError::NoProgram) }
+}
+
+/// The interface of our contract, whatever its minor version.
+fn interface(name: &str) -> Option<&str> {
+    let (interface, version) = name.strip_prefix("youji:miniapp/")?.split_once('@')?;
+    version.starts_with("1.").then_some(interface)
+}
+
+fn check_import(name: &str, requested: &Requested) -> Result<Option<Capability>, ImportError> {
+    let unknown = || ImportError::Unknown { import: name.to_owned() };
+    let interface = interface(name).ok_or_else(unknown)?;
+    if interface == "types" {
+        return Ok(None);
+    }
+    let capability = Capability::from_name(interface).ok_or_else(unknown)?;
+    if !requested.has_capability(interface) {
+        return Err(ImportError::NotRequested {
+            capability: interface.to_owned(),
+            line: format!("{{\"name\": \"{interface}\", \"reason\": \"…\"}}"),
+        });
+    }
+    Ok(Some(capability))
 }

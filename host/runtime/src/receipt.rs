@@ -40,11 +40,22 @@ impl EndReason {
 /// "call-timeout", "stack", "exports", "host".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{code}: {message}")]
+#[must_use]
 pub struct Fault {
     /// Stable.
     pub code: &'static str,
     /// What was expected, what came, and that orders are safe.
     pub message: String,
+}
+
+impl Fault {
+    /// With the assurance that people need to read next to any fault.
+    pub(crate) fn new(code: &'static str, what: impl std::fmt::Display) -> Self {
+        Fault {
+            code,
+            message: format!("The program {what}. It was stopped. Paid orders are safe, and their outcome is offered at the next launch."),
+        }
+    }
 }
 
 /// The unload receipt: every figure is measured.

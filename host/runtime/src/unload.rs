@@ -1,0 +1,123 @@
+//! Back to nothing, step by step and measured.
+
+use crate::guest::{Input, Output};
+use crate::receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
+use crate::task::{Steps, Stop, Task};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use youji_api::{Phase, SavedState};
+
+/// Ends a session: hidden, unloaded, saved state, instance dropped, services told, everything counted.
+pub(crate) async fn unload(task: &mut Task, stop: Stop) {
+    let shared = task.shared.clone();
+    let (reason, mut fault) = match stop {
+        Stop::Asked(reason) => (reason, None),
+        Stop::Fault(fault) => (EndReason::Fault, Some(fault)),
+    };
+    let usage = shared.usage();
+    let before = ReceiptBefore {
+        memory_bytes: usage.memory_bytes,
+        tables: task.table_elements,
+        tree_bytes: shared.retained_bytes() as u64,
+        // The contract has no resources, so there is nothing that a handle could stand for.
+        handles: 0,
+        queued_events: shared.mailbox.len() as u64,
+        cpu_us: 0,
+        calls: 0,
+    };
+    let mut steps = Steps::empty();
+    let saved = match say_goodbye(task, &mut steps).await {
+        Ok(saved) => saved,
+        Err(late) => {
+            fault.get_or_insert(late);
+            None
+        }
+    };
+    task.drop_guest();
+    steps.done("drop");
+    let usage = shared.usage();
+    let dropped = shared.mailbox.close();
+    let caller = shared.caller();
+    let mut kept = Vec::new();
+    let chinese = caller.language.starts_with("zh");
+    if let Some(saved) = &saved {
+        let bytes = saved.bytes.len();
+        kept.push(if chinese {
+            format!("小程序保存的状态，{bytes} 字节：下次打开时交还")
+        } else {
+            format!("the state that the program saved, {bytes} bytes: given back at the next launch")
+        });
+    }
+    let ended = shared.gate.sessions().ended(&caller, saved);
+    let erased = match tokio::time::timeout(shared.inner.config.host_call_timeout, ended).await {
+        Ok(erased) => erased,
+        Err(_) => {
+            tracing::error!(session = %shared.id, "services did not end a session in time");
+            kept.push("what services hold for the session: they did not answer in time".to_owned());
+            Vec::new()
+        }
+    };
+    steps.done("services");
+    kept.push(if chinese {
+        "订单、付款和收据：账本按法律保留".to_owned()
+    } else {
+        "orders, payments and receipts: the ledger keeps them".to_owned()
+    });
+    shared.inner.remove(shared.id);
+    shared.free();
+    steps.done("free");
+    let inner = &shared.inner;
+    let receipt = Receipt {
+        session: shared.id,
+        program: caller.program.clone(),
+        reason,
+        at_ms: (inner.config.now_ms)(),
+        lifetime_ms: u64::try_from(shared.opened.elapsed().as_millis()).unwrap_or(u64::MAX),
+        steps: steps.list,
+        before: ReceiptBefore {
+            queued_events: before.queued_events.max(dropped as u64),
+            cpu_us: usage.cpu_us,
+            calls: usage.calls,
+            ..before
+        },
+        after: ReceiptAfter {
+            rss_bytes: rss_bytes(),
+            instances: inner.instances(),
+            memory_bytes: inner.memory.load(Relaxed),
+        },
+        erased,
+        kept,
+    };
+    match &fault {
+        Some(fault) => tracing::warn!(session = %shared.id, program = %caller.program, code = fault.code, fault = fault.message, "unload"),
+        None => tracing::info!(session = %shared.id, program = %caller.program, reason = reason.code(), "unload"),
+    }
+    inner.count_end(reason, fault.as_ref());
+    shared.end(Arc::new(Ended { reason, fault, receipt }));
+}
+
+/// The calls that a program gets before it goes. One that goes wrong ends the instance, and the others are left out.
+async fn say_goodbye(task: &mut Task, steps: &mut Steps) -> Result<Option<SavedState>, Fault> {
+    if !task.is_alive() || task.phase.is_none() {
+        return Ok(None);
+    }
+    if task.phase == Some(Phase::Shown) {
+        task.call(Input::Lifecycle(Phase::Hidden)).await?;
+        steps.done("hidden");
+    }
+    task.call(Input::Lifecycle(Phase::Unloaded)).await?;
+    steps.done("unloaded");
+    let saved = task.call(Input::SaveState).await?;
+    steps.done("save-state");
+    Ok(match saved {
+        Output::Saved(saved) => saved,
+        _ => None,
+    })
+}
+
+/// Resident memory of this process; 0 where the system does not say.
+pub(crate) fn rss_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|all| all.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}

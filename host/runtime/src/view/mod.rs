@@ -1,0 +1,8 @@
+//! The retained view of a session: compact, with stable node numbers, and its differences.
+
+mod diff;
+mod names;
+mod retained;
+
+pub(crate) use diff::diff;
+pub(crate) use retained::Retained;

@@ -1,0 +1,267 @@
+//! A view in four allocations. A thousand sessions keep theirs, so nodes hold offsets instead of strings.
+
+use super::names;
+use crate::update::{Name, WireNode};
+use std::borrow::Cow;
+use std::mem::size_of;
+use youji_api::{Node, Scalar, Tree};
+
+/// `at` of a word in the table; its number is in `len` then.
+const WORD: u32 = u32::MAX;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text {
+    at: u32,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value {
+    Flag(bool),
+    Integer(i64),
+    Number(f64),
+    Text(Text),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    /// 0 until a difference has given it one.
+    pub(super) id: u32,
+    pub(super) kind: Text,
+    pub(super) key: Text,
+    attributes: u32,
+    handlers: u32,
+    pub(super) children: u32,
+    /// Nodes of the subtree, this one included.
+    pub(super) size: u32,
+}
+
+/// A view that the host keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Retained {
+    nodes: Box<[Record]>,
+    /// Sorted by name within each node.
+    attributes: Box<[(Text, Value)]>,
+    /// Sorted by event within each node.
+    handlers: Box<[(Text, u32)]>,
+    text: Box<str>,
+}
+
+struct Builder {
+    nodes: Vec<Record>,
+    attributes: Vec<(Text, Value)>,
+    handlers: Vec<(Text, u32)>,
+    text: String,
+}
+
+impl Builder {
+    fn text(&mut self, text: &str) -> Text {
+        if let Some(number) = names::number(text) {
+            return Text { at: WORD, len: number };
+        }
+        // Trees are far below 4 GiB: `Tree::new` has checked that.
+        let at = u32::try_from(self.text.len()).unwrap_or(WORD - 1);
+        self.text.push_str(text);
+        Text {
+            at,
+            len: u32::try_from(text.len()).unwrap_or(0),
+        }
+    }
+
+    fn node(&mut self, node: Node) {
+        let mut attributes = node.attributes.0;
+        // Of two with one name the last counts. The sort is stable, so it comes last.
+        attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut handlers = node.handlers;
+        handlers.sort_by(|a, b| a.event.cmp(&b.event));
+        let record = Record {
+            id: 0,
+            kind: self.text(&node.kind),
+            key: self.text(&node.key),
+            attributes: u32::try_from(self.attributes.len()).unwrap_or(u32::MAX),
+            handlers: u32::try_from(self.handlers.len()).unwrap_or(u32::MAX),
+            children: node.children,
+            size: 1,
+        };
+        for (index, (name, value)) in attributes.iter().enumerate() {
+            if attributes.get(index + 1).is_some_and(|next| next.0 == *name) {
+                continue;
+            }
+            let name = self.text(name);
+            let value = match value {
+                Scalar::Flag(flag) => Value::Flag(*flag),
+                Scalar::Integer(number) => Value::Integer(*number),
+                Scalar::Number(number) => Value::Number(*number),
+                Scalar::Text(text) => Value::Text(self.text(text)),
+            };
+            self.attributes.push((name, value));
+        }
+        for (index, handler) in handlers.iter().enumerate() {
+            if handlers.get(index + 1).is_some_and(|next| next.event == handler.event) {
+                continue;
+            }
+            let event = self.text(&handler.event);
+            self.handlers.push((event, handler.id));
+        }
+        self.nodes.push(record);
+    }
+}
+
+impl Retained {
+    /// Without numbers yet.
+    pub(crate) fn new(tree: Tree) -> Self {
+        let nodes = tree.into_nodes();
+        let mut builder = Builder {
+            nodes: Vec::with_capacity(nodes.len()),
+            attributes: Vec::new(),
+            handlers: Vec::new(),
+            text: String::new(),
+        };
+        for node in nodes {
+            builder.node(node);
+        }
+        // From the last to the first: the sizes of children are known when their parent's turn comes.
+        for index in (0..builder.nodes.len()).rev() {
+            let mut next = index + 1;
+            for _ in 0..builder.nodes[index].children {
+                next += builder.nodes[next].size as usize;
+            }
+            builder.nodes[index].size = u32::try_from(next - index).unwrap_or(u32::MAX);
+        }
+        Retained {
+            nodes: builder.nodes.into(),
+            attributes: builder.attributes.into(),
+            handlers: builder.handlers.into(),
+            text: builder.text.into(),
+        }
+    }
+
+    /// What it occupies.
+    pub(crate) fn bytes(&self) -> usize {
+        self.nodes.len() * size_of::<Record>()
+            + self.attributes.len() * size_of::<(Text, Value)>()
+            + self.handlers.len() * size_of::<(Text, u32)>()
+            + self.text.len()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Gives every node a new number.
+    pub(crate) fn number_all(&mut self, next: &mut u32) {
+        for index in 0..self.nodes.len() {
+            self.number(index, next);
+        }
+    }
+
+    pub(super) fn number(&mut self, index: usize, next: &mut u32) {
+        self.nodes[index].id = *next;
+        *next = next.wrapping_add(1).max(1);
+    }
+
+    pub(super) fn keep_number(&mut self, index: usize, id: u32) {
+        self.nodes[index].id = id;
+    }
+
+    pub(super) fn record(&self, index: usize) -> &Record {
+        &self.nodes[index]
+    }
+
+    /// Indices of a node's children.
+    pub(super) fn children(&self, index: usize) -> impl Iterator<Item = usize> {
+        let mut next = index + 1;
+        (0..self.nodes[index].children).map(move |_| {
+            let child = next;
+            next += self.nodes[child].size as usize;
+            child
+        })
+    }
+
+    pub(super) fn attributes(&self, index: usize) -> &[(Text, Value)] {
+        let end = self
+            .nodes
+            .get(index + 1)
+            .map_or(self.attributes.len(), |next| next.attributes as usize);
+        &self.attributes[self.nodes[index].attributes as usize..end]
+    }
+
+    pub(super) fn handlers(&self, index: usize) -> &[(Text, u32)] {
+        let end = self.nodes.get(index + 1).map_or(self.handlers.len(), |next| next.handlers as usize);
+        &self.handlers[self.nodes[index].handlers as usize..end]
+    }
+
+    pub(super) fn str(&self, text: Text) -> &str {
+        if text.at == WORD {
+            names::word(text.len)
+        } else {
+            let at = text.at as usize;
+            self.text.get(at..at + text.len as usize).unwrap_or("")
+        }
+    }
+
+    pub(super) fn name(&self, text: Text) -> Name {
+        if text.at == WORD {
+            Cow::Borrowed(names::word(text.len))
+        } else {
+            Cow::Owned(self.str(text).to_owned())
+        }
+    }
+
+    pub(super) fn scalar(&self, value: Value) -> Scalar {
+        match value {
+            Value::Flag(flag) => Scalar::Flag(flag),
+            Value::Integer(number) => Scalar::Integer(number),
+            Value::Number(number) => Scalar::Number(number),
+            Value::Text(text) => Scalar::Text(self.str(text).to_owned()),
+        }
+    }
+
+    pub(super) fn same_value(&self, a: Value, other: &Retained, b: Value) -> bool {
+        match (a, b) {
+            (Value::Flag(a), Value::Flag(b)) => a == b,
+            (Value::Integer(a), Value::Integer(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a.to_bits() == b.to_bits(),
+            (Value::Text(a), Value::Text(b)) => self.str(a) == other.str(b),
+            _ => false,
+        }
+    }
+
+    /// The program's number for an event of a node that is still there.
+    pub(crate) fn handler(&self, id: u32, event: &str) -> Option<u32> {
+        let index = self.nodes.iter().position(|node| node.id == id)?;
+        let (_, handler) = self.handlers(index).iter().find(|(name, _)| self.str(*name) == event)?;
+        Some(*handler)
+    }
+
+    /// A subtree as it goes over the wire.
+    pub(super) fn wire_subtree(&self, index: usize) -> Vec<WireNode> {
+        (index..index + self.nodes[index].size as usize)
+            .map(|index| self.wire_node(index))
+            .collect()
+    }
+
+    /// All of it as it goes over the wire.
+    pub(crate) fn wire(&self) -> Vec<WireNode> {
+        (0..self.nodes.len()).map(|index| self.wire_node(index)).collect()
+    }
+
+    fn wire_node(&self, index: usize) -> WireNode {
+        let record = self.nodes[index];
+        WireNode {
+            id: record.id,
+            kind: self.name(record.kind),
+            attributes: self
+                .attributes(index)
+                .iter()
+                .map(|(name, value)| (self.name(*name), self.scalar(*value)))
+                .collect(),
+            events: self.events(index),
+            children: record.children,
+        }
+    }
+
+    pub(super) fn events(&self, index: usize) -> Vec<Name> {
+        self.handlers(index).iter().map(|(event, _)| self.name(*event)).collect()
+    }
+}
