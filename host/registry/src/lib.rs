@@ -14,6 +14,7 @@ mod index;
 pub mod installed;
 pub mod registry;
 pub mod source;
+mod state;
 
 pub use error::RegistryError;
 pub use installed::{Asset, Installed};
