@@ -28,6 +28,7 @@
 
 mod account;
 mod error;
+mod invariants;
 mod ledger;
 mod plan;
 mod saved;
@@ -35,5 +36,6 @@ mod transfer;
 
 pub use account::{Account, AccountError, AccountFlags};
 pub use error::TransferError;
-pub use ledger::{Applied, InvariantError, Ledger};
+pub use invariants::InvariantError;
+pub use ledger::{Applied, Ledger};
 pub use transfer::{PendingStatus, StoredTransfer, Transfer, TransferFlags};

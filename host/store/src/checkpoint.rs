@@ -20,6 +20,9 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
 }
 
+/// The log that a checkpoint is of, where it stands in it, and the machine's state.
+pub(crate) type State = ([u8; 32], Head, Vec<u8>);
+
 /// All checkpoints in the folder, newest first.
 pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<Found>> {
     disk.create_dir(dir).at("creating", dir)?;
@@ -64,8 +67,8 @@ pub(crate) fn write(disk: &dyn Disk, dir: &Path, identity: &[u8; 32], head: Head
     Ok(())
 }
 
-/// Reads one: the log it is of, where it stands in it, and the state. `None` if it is damaged.
-pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<([u8; 32], Head, Vec<u8>)>> {
+/// Reads one. `None` if it is damaged.
+pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<State>> {
     let file = disk.open(path, false).at("opening", path)?;
     let len = file.len().at("reading", path)?;
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
@@ -74,7 +77,7 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<Option<([u8; 32], Hea
     Ok(parse(bytes))
 }
 
-fn parse(mut bytes: Vec<u8>) -> Option<([u8; 32], Head, Vec<u8>)> {
+fn parse(mut bytes: Vec<u8>) -> Option<State> {
     let head = bytes.get(..HEADER)?;
     let sum = Sha256::new()
         .chain_update(&head[..HEADER - 32])

@@ -18,6 +18,9 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// Entries read, and projected, at a time.
 const PAGE: usize = 4_096;
 
+/// Gets each entry's sequence and changes, and whether they are the last of a page.
+type Project<'a> = dyn FnMut(u64, &mut Vec<MapOp>, bool) -> Result<()> + 'a;
+
 pub(crate) struct Restored<M> {
     pub(crate) core: Core,
     pub(crate) machine: M,
@@ -120,13 +123,8 @@ fn restore<M: Machine>(options: &CommitOptions, identity: &[u8; 32], fresh: impl
     Ok((fresh(), 0))
 }
 
-/// Applies everything after `begin`; `project` gets each entry's changes, and whether they are the last of a page.
-fn replay<M: Machine>(
-    log: &LogReader,
-    machine: &mut M,
-    begin: u64,
-    project: &mut dyn FnMut(u64, &mut Vec<MapOp>, bool) -> Result<()>,
-) -> Result<u64> {
+/// Applies everything after `begin`; returns how many entries that were.
+fn replay<M: Machine>(log: &LogReader, machine: &mut M, begin: u64, project: &mut Project<'_>) -> Result<u64> {
     let mut next = begin + 1;
     loop {
         let page = log.read(next, PAGE)?;
