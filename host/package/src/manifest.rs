@@ -150,7 +150,7 @@ pub enum ColorScheme {
 
 /// One error in a manifest or a translation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {member}: expected {expected}, found {found}; {remedy}")]
+#[error("{file}:{line}: {}expected {expected}, found {found}; {remedy}", if .member.is_empty() { String::new() } else { format!("{member}: ") })]
 pub struct ManifestError {
     /// "manifest.json" or "i18n/zh.json".
     pub file: String,
