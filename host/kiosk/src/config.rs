@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use youji_api::Limits;
+use youji_api::{Limits, ProgramId};
 use youji_runtime::Compiler;
 use youji_services::{Clock, Place, Random, SystemClock, SystemRandom};
 
@@ -35,6 +35,8 @@ pub struct HostConfig {
     pub visitor_balance: u64,
     /// Where the kiosk stands.
     pub place: Option<Place>,
+    /// What posters are printed for beside each program's home: tables of a restaurant, for instance.
+    pub places: Vec<PosterPlace>,
     /// Limits of the kiosk.
     pub limits: HostLimits,
     /// Limits of one session.
@@ -67,6 +69,7 @@ impl HostConfig {
             currency: "CNY".to_owned(),
             visitor_balance: 20_000,
             place: None,
+            places: Vec::new(),
             limits: HostLimits::default(),
             session_limits: Limits::default(),
             sessions: 1_024,
@@ -76,6 +79,17 @@ impl HostConfig {
             random: Arc::new(SystemRandom::default()),
         }
     }
+}
+
+/// A code that hangs somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PosterPlace {
+    /// Which program.
+    pub program: ProgramId,
+    /// Path of the page; empty: home.
+    pub page: String,
+    /// At most 12 bytes, such as "T7".
+    pub scene: String,
 }
 
 /// Limits of the HTTP side.

@@ -43,7 +43,9 @@ pub enum DecodeError {
         height: u32,
     },
     /// A picture without a QR code that can be read.
-    #[error("no QR code was found in the picture; hold the camera closer, keep the whole code with its white border in view, and avoid glare")]
+    #[error(
+        "no QR code was found in the picture; hold the camera closer, keep the whole code with its white border in view, and avoid glare"
+    )]
     NoCode,
 }
 
@@ -67,7 +69,11 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
     let (picture, transparent) = open(bytes)?;
     let found = search(&flatten(&picture, 255));
     // A light code drawn on nothing is invisible on white.
-    let found = if found.is_empty() && transparent { search(&flatten(&picture, 0)) } else { found };
+    let found = if found.is_empty() && transparent {
+        search(&flatten(&picture, 0))
+    } else {
+        found
+    };
     if found.is_empty() { Err(DecodeError::NoCode) } else { Ok(found) }
 }
 
@@ -79,8 +85,13 @@ pub fn decode_luma(luma: &[u8], width: u32, height: u32) -> Result<Vec<String>, 
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(DecodeError::TooLarge { width, height });
     }
-    let Some(grey) = GrayImage::from_raw(width, height, luma.to_vec()).filter(|_| luma.len() as u64 == u64::from(width) * u64::from(height)) else {
-        return Err(DecodeError::NotAPicture(format!("{} bytes for {width} × {height} pixels", luma.len())));
+    let Some(grey) =
+        GrayImage::from_raw(width, height, luma.to_vec()).filter(|_| luma.len() as u64 == u64::from(width) * u64::from(height))
+    else {
+        return Err(DecodeError::NotAPicture(format!(
+            "{} bytes for {width} × {height} pixels",
+            luma.len()
+        )));
     };
     let found = search(&bounded(DynamicImage::ImageLuma8(grey)).into_luma8());
     if found.is_empty() { Err(DecodeError::NoCode) } else { Ok(found) }
@@ -88,7 +99,9 @@ pub fn decode_luma(luma: &[u8], width: u32, height: u32) -> Result<Vec<String>, 
 
 fn open(bytes: &[u8]) -> Result<(DynamicImage, bool), DecodeError> {
     let unreadable = |error: ImageError| DecodeError::NotAPicture(error.to_string());
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| DecodeError::NotAPicture(error.to_string()))?;
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| DecodeError::NotAPicture(error.to_string()))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_BYTES + (16 << 20));
     reader.limits(limits);
@@ -147,7 +160,9 @@ fn search(picture: &GrayImage) -> Vec<String> {
     if picture.width() == 0 || picture.height() == 0 {
         return Vec::new();
     }
-    let mut search = Search { combinations_left: MAX_COMBINATIONS };
+    let mut search = Search {
+        combinations_left: MAX_COMBINATIONS,
+    };
     search.readings(picture).or_else(|| search.copies(picture)).unwrap_or_default()
 }
 
@@ -178,14 +193,21 @@ impl Search {
     }
 
     fn readings(&mut self, picture: &GrayImage) -> Option<Vec<String>> {
-        [Reading::Local, Reading::Closed, Reading::Inverted, Reading::Global].into_iter().find_map(|reading| {
-            // The decoder meets pictures from strangers: should it panic on one, that reading has found nothing, and the host goes on.
-            let found = catch_unwind(AssertUnwindSafe(|| self.read(picture, reading))).unwrap_or_else(|_| {
-                tracing::warn!(width = picture.width(), height = picture.height(), ?reading, "the QR decoder gave up on a picture");
-                None
-            });
-            found.filter(|texts| !texts.is_empty())
-        })
+        [Reading::Local, Reading::Closed, Reading::Inverted, Reading::Global]
+            .into_iter()
+            .find_map(|reading| {
+                // The decoder meets pictures from strangers: should it panic on one, that reading has found nothing, and the host goes on.
+                let found = catch_unwind(AssertUnwindSafe(|| self.read(picture, reading))).unwrap_or_else(|_| {
+                    tracing::warn!(
+                        width = picture.width(),
+                        height = picture.height(),
+                        ?reading,
+                        "the QR decoder gave up on a picture"
+                    );
+                    None
+                });
+                found.filter(|texts| !texts.is_empty())
+            })
     }
 
     fn read(&mut self, picture: &GrayImage, reading: Reading) -> Option<Vec<String>> {
@@ -222,7 +244,11 @@ impl Search {
                 break;
             }
             self.combinations_left -= 1;
-            let Some(code) = SampleQR(matrix, &set).ok().and_then(|sampled| Decode(sampled.getBits()).ok()).filter(|code| code.isValid()) else {
+            let Some(code) = SampleQR(matrix, &set)
+                .ok()
+                .and_then(|sampled| Decode(sampled.getBits()).ok())
+                .filter(|code| code.isValid())
+            else {
                 continue;
             };
             used.extend(corners);
@@ -257,7 +283,9 @@ mod tests {
 
     fn png(picture: &DynamicImage) -> Vec<u8> {
         let mut bytes = Vec::new();
-        picture.write_with_encoder(image::codecs::png::PngEncoder::new(&mut bytes)).expect("encodes");
+        picture
+            .write_with_encoder(image::codecs::png::PngEncoder::new(&mut bytes))
+            .expect("encodes");
         bytes
     }
 
@@ -325,12 +353,20 @@ mod tests {
     #[test]
     fn a_small_file_that_unpacks_to_gigabytes_is_refused_by_its_header() {
         let mut bomb = Vec::new();
-        image::codecs::png::PngEncoder::new(&mut bomb).write_image(&[0], 1, 1, ExtendedColorType::L8).expect("encodes");
+        image::codecs::png::PngEncoder::new(&mut bomb)
+            .write_image(&[0], 1, 1, ExtendedColorType::L8)
+            .expect("encodes");
         bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
         let checksum = crc32(&bomb[12..29]);
         bomb[29..33].copy_from_slice(&checksum.to_be_bytes());
         let started = std::time::Instant::now();
-        assert!(matches!(decode(&bomb), Err(DecodeError::TooLarge { width: 65_535, height: 65_535 })));
+        assert!(matches!(
+            decode(&bomb),
+            Err(DecodeError::TooLarge {
+                width: 65_535,
+                height: 65_535
+            })
+        ));
         assert!(started.elapsed().as_millis() < 100);
         assert!(matches!(decode_luma(&[], 65_535, 65_535), Err(DecodeError::TooLarge { .. })));
     }
@@ -358,7 +394,10 @@ mod tests {
 
     fn crc32(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(u32::MAX, |crc, byte| {
-            (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+            (0..8).fold(
+                crc ^ u32::from(*byte),
+                |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+            )
         })
     }
 }

@@ -1,17 +1,42 @@
 //! One host: registry, services, runtime and gate of one data folder, without any HTTP.
 
+use crate::codes::Codes;
 use crate::config::HostConfig;
+use crate::folder::{Folder, folder_error};
+use crate::journal::Journal;
+use crate::metrics::Metrics;
 use crate::open::ProgramCard;
+use crate::operator::Operator;
+use crate::post::{Post, StoredNames};
+use crate::prepared::{Preparations, card};
 use crate::problem::Problem;
 use crate::screen::Screen;
+use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use youji_api::{Gate, ProgramId, SessionId};
-use youji_runtime::{Receipt, Runtime};
-use youji_services::Services;
+use youji_registry::{Registry, RegistryOptions};
+use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig};
+use youji_services::{Counter, Services, ServicesConfig};
 
 /// Everything behind a kiosk. No global state: a process can hold several.
 pub struct Host {
-    config: HostConfig,
+    pub(crate) config: HostConfig,
+    pub(crate) registry: Registry,
+    pub(crate) services: Arc<Services>,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) gate: Gate,
+    pub(crate) codes: Codes,
+    pub(crate) post: Arc<Post>,
+    pub(crate) prepared: Preparations,
+    pub(crate) journal: Journal,
+    pub(crate) metrics: Metrics,
+    pub(crate) operator: Operator,
+    pub(crate) started: Instant,
+    closing: AtomicBool,
+    // Last: the folder is ours until everything above is closed.
+    _folder: Folder,
 }
 
 /// Why a host did not start: what is wrong, and what to do.
@@ -48,7 +73,7 @@ pub enum HostError {
         remedy: String,
     },
     /// Services, registry or runtime refuse.
-    #[error("{part} did not start: {reason}")]
+    #[error("{part}: {reason}")]
     Part {
         /// Which.
         part: &'static str,
@@ -62,8 +87,58 @@ impl Host {
     ///
     /// # Errors
     /// See [`HostError`].
-    pub async fn new(_config: HostConfig) -> Result<Arc<Host>, HostError> {
-        todo!()
+    pub async fn new(config: HostConfig) -> Result<Arc<Host>, HostError> {
+        let folder = Folder::take(&config.data_dir)?;
+        let part = |part: &'static str| move |reason: String| HostError::Part { part, reason };
+        let codes = Codes::open(&folder, &config)?;
+        let operator = Operator::open(&folder, &config.limits)?;
+        let journal = Journal::open(folder.path(), config.limits.journal_bytes)
+            .map_err(|error| folder_error(&folder.path().join("events.jsonl"), &error))?;
+        let registry = Registry::open(folder.path().join("registry"), RegistryOptions::default())
+            .await
+            .map_err(|error| part("registry")(error.to_string()))?;
+        let services = Services::open(ServicesConfig {
+            data_dir: folder.path().join("services"),
+            clock: Arc::clone(&config.clock),
+            random: Arc::clone(&config.random),
+            currency: config.currency.clone(),
+            visitor_balance: config.visitor_balance,
+            place: config.place.clone(),
+            ..ServicesConfig::new(folder.path().join("services"))
+        })
+        .map_err(|error| part("services")(error.to_string()))?;
+        let clock = Arc::clone(&config.clock);
+        let runtime = Runtime::new(RuntimeConfig {
+            limits: config.session_limits.clone(),
+            max_sessions: config.sessions,
+            sessions_per_person: config.sessions_per_person,
+            compiler: config.compiler.clone(),
+            now_ms: Arc::new(move || clock.now_ms()),
+            ..RuntimeConfig::new(folder.path().join("compiled"))
+        })
+        .map_err(|error| part("runtime")(error.to_string()))?;
+        let post = Arc::new(Post::new(&runtime));
+        services.set_deliver(Arc::clone(&post) as _);
+        services.set_directory(Arc::new(StoredNames(registry.clone())));
+        let gate = Gate::new(Arc::clone(&services) as _, Arc::clone(&services) as _);
+        let host = Arc::new(Host {
+            registry,
+            gate,
+            services,
+            runtime,
+            codes,
+            post,
+            prepared: Preparations::default(),
+            journal,
+            metrics: Metrics::new(),
+            operator,
+            started: Instant::now(),
+            closing: AtomicBool::new(false),
+            config,
+            _folder: folder,
+        });
+        host.record("start", json!({"version": env!("CARGO_PKG_VERSION"), "address": host.public_url()}));
+        Ok(host)
     }
 
     /// What it was made with.
@@ -73,44 +148,118 @@ impl Host {
 
     /// People, money, messages.
     pub fn services(&self) -> &Arc<Services> {
-        todo!()
+        &self.services
+    }
+
+    /// Packages. After changes there, call [`programs_changed`](Self::programs_changed).
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Programs and sessions.
     pub fn runtime(&self) -> &Arc<Runtime> {
-        todo!()
+        &self.runtime
     }
 
     /// What every host call goes through.
     pub fn gate(&self) -> &Gate {
-        todo!()
+        &self.gate
     }
 
-    /// The newest version of each program, as lists show them.
+    /// The operator's PIN.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// Forgets names that were made ready from the registry, after a publisher was allowed or renamed.
+    pub fn programs_changed(&self) {
+        self.prepared.clear();
+    }
+
+    /// The newest version of each program whose publisher is allowed, as lists show them.
     pub fn programs(&self) -> Vec<ProgramCard> {
-        todo!()
+        let listed = self.registry.list().into_iter().filter(|listed| listed.allowed);
+        listed
+            .filter_map(|listed| card(&listed.current, listed.publisher_name, &self.codes).ok())
+            .collect()
     }
 
     /// Text of the scan code that opens a page with a scene of at most 12 bytes, such as "T7". `page` empty: home.
     ///
     /// # Errors
     /// No such program or page, a page that is no entry, a scene that is too long.
-    pub fn code_for(&self, _program: &ProgramId, _page: &str, _scene: &str) -> Result<String, Problem> {
-        todo!()
+    pub fn code_for(&self, program: &ProgramId, page: &str, scene: &str) -> Result<String, Problem> {
+        let installed = self.registry.open_verified(program)?;
+        self.codes.issue(&installed.manifest, page, scene)
+    }
+
+    /// Page and scene of a code, if it is one of that program.
+    pub(crate) fn own_code(&self, program: &ProgramId, text: &str) -> Option<(String, String)> {
+        let code = self.codes.verify(text, self.config.clock.now_ms()).ok()?;
+        let installed = self.registry.open_verified(program).ok()?;
+        let page = installed.manifest.pages.get(usize::from(code.page))?;
+        (code.program == installed.short_id).then(|| (page.clone(), code.scene))
+    }
+
+    /// A printable page of codes, which needs no other file: each program's home and the places of
+    /// [`HostConfig::places`](crate::HostConfig::places).
+    ///
+    /// # Errors
+    /// An address that is too long for a code.
+    pub fn posters(&self) -> Result<String, Problem> {
+        crate::server::posters_page(self, crate::posters::Style::Inline)
     }
 
     /// What the screen of a live session should show: sheets, scanner, inbox.
-    pub fn screen(&self, _session: SessionId) -> Option<Arc<Screen>> {
-        todo!()
+    pub fn screen(&self, session: SessionId) -> Option<Arc<Screen>> {
+        self.post.screen(session)
     }
 
     /// Where the kiosk is reached, without a slash at the end: what codes begin with.
     pub fn public_url(&self) -> String {
-        todo!()
+        self.codes.url().to_owned()
     }
 
-    /// Unloads every session, writes a checkpoint. Call it last.
+    /// Whether it is on its way down.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// A line of the event file.
+    pub(crate) fn record(&self, kind: &str, members: serde_json::Value) {
+        self.journal.write(self.config.clock.now_ms(), kind, members);
+    }
+
+    /// A session is over: its screen goes, and it is counted.
+    pub(crate) fn session_ended(&self, session: SessionId, ended: &Ended) {
+        self.post.close(session);
+        let fault = ended.fault.as_ref().map(|fault| fault.code);
+        self.services.count(Counter::Unloads);
+        if fault.is_some() {
+            self.services.count(Counter::Faults);
+        }
+        self.metrics.ended(ended.reason.code(), fault);
+        self.record(
+            "end",
+            json!({
+                "session": session.to_string(),
+                "program": ended.receipt.program,
+                "reason": ended.reason.code(),
+                "fault": fault,
+                "receipt": ended.receipt,
+            }),
+        );
+    }
+
+    /// Unloads every session and refuses new ones; then writes a checkpoint. Call it last.
     pub async fn shutdown(&self) -> Vec<Receipt> {
-        todo!()
+        self.closing.store(true, Ordering::Release);
+        let receipts = self.runtime.shutdown().await;
+        // The tasks that write the last receipts run as soon as this one waits.
+        tokio::task::yield_now().await;
+        self.services.shutdown().await;
+        self.record("stop", json!({"sessions": receipts.len()}));
+        tokio::task::block_in_place(|| self.journal.close());
+        receipts
     }
 }

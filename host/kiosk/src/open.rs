@@ -1,12 +1,18 @@
 //! The way of one scan: parse, resolve, verify, compile or take from the cache, launch.
 
 use crate::host::Host;
+use crate::prepared::{Prepared, direction, language_or};
 use crate::problem::Problem;
 use serde::Serialize;
+use serde_json::json;
 use std::sync::Arc;
-use youji_api::{PersonId, ProgramId};
-use youji_runtime::{FullUpdate, Session};
-use youji_services::Names;
+use std::time::Instant;
+use tracing::Instrument;
+use youji_api::{Caller, Consent, Consents, Launch, PersonId, ProgramId, SessionId};
+use youji_package::{Address, CodeKind, ScanError};
+use youji_registry::{ProgramRef, RegistryError};
+use youji_runtime::{FullUpdate, LaunchError, LaunchRequest, Program, Session};
+use youji_services::{Counter, Names};
 
 /// What is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,12 +105,291 @@ pub struct Opened {
     pub first: Arc<FullUpdate>,
 }
 
+/// Where the way leads, once its code is read.
+struct Destination {
+    program: ProgramRef,
+    page: Page,
+    scene: String,
+    query: Vec<(String, String)>,
+}
+
+enum Page {
+    Index(u8),
+    Path(String),
+}
+
+/// Steps with their times, each a span of the same name.
+struct Steps {
+    begun: Instant,
+    all: Vec<(&'static str, u64)>,
+}
+
+impl Steps {
+    fn time<T>(&mut self, name: &'static str, span: &tracing::Span, step: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let result = span.in_scope(step);
+        self.all.push((name, micros(begun)));
+        result
+    }
+}
+
+fn micros(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Host {
     /// Opens a program for a person: a scan without its camera. HTTP, `youji scan` and the bench all come through here.
     ///
+    /// Steps: "parse" (the code's text and its tag), "verify" (the package's record and signature; it is resolved there too),
+    /// "fetch" (only when it came from a source), "prepare" (manifest, page, roles), "cache" or "wasm", "compile", "load" (the
+    /// program), then the runtime's "admit", "started", "instantiate", "launched", "shown", "view", "tree".
+    ///
     /// # Errors
     /// A code that is unknown, expired, altered or foreign; a package that can't be trusted; a program at fault; a limit.
-    pub async fn open(self: &Arc<Self>, _person: &PersonId, _request: OpenRequest) -> Result<Opened, Problem> {
-        todo!()
+    pub async fn open(self: &Arc<Self>, person: &PersonId, request: OpenRequest) -> Result<Opened, Problem> {
+        let span = tracing::debug_span!("open", cause = %request.cause);
+        if matches!(request.target, Target::Code(_)) {
+            self.services.count(Counter::Scans);
+        }
+        let cause = request.cause.clone();
+        let opened = Box::pin(self.open_inner(person, request)).instrument(span).await;
+        match &opened {
+            Ok(opened) => {
+                self.services.count(Counter::Opens);
+                self.metrics.open(&opened.steps, opened.total_us);
+                self.record(
+                    "open",
+                    json!({
+                        "session": opened.session.id().to_string(),
+                        "program": opened.program.id,
+                        "digest": opened.program.digest,
+                        "cause": cause,
+                        "steps": opened.steps,
+                        "totalUs": opened.total_us,
+                    }),
+                );
+            }
+            Err(problem) => {
+                self.metrics.refused(&problem.code);
+                self.record("refused", json!({"cause": cause, "code": problem.code}));
+            }
+        }
+        opened
     }
+
+    async fn open_inner(self: &Arc<Self>, person: &PersonId, request: OpenRequest) -> Result<Opened, Problem> {
+        if self.is_closing() {
+            return Err(Problem::shutting_down());
+        }
+        let mut steps = Steps {
+            begun: Instant::now(),
+            all: Vec::with_capacity(16),
+        };
+        let destination = steps.time("parse", &tracing::debug_span!("parse"), || self.destination(&request.target))?;
+        let verified = steps.time("verify", &tracing::debug_span!("verify"), || {
+            self.registry.open_verified(destination.program.clone())
+        });
+        let installed = match verified {
+            Err(RegistryError::NotFound(_)) => {
+                let begun = Instant::now();
+                let fetched = self.registry.resolve(destination.program.clone());
+                let installed = fetched.instrument(tracing::debug_span!("fetch")).await?;
+                steps.all.push(("fetch", micros(begun)));
+                installed
+            }
+            verified => verified?,
+        };
+        let language = language_or(&request.language, &self.config.language).to_owned();
+        let (prepared, page, roles) = steps.time("prepare", &tracing::debug_span!("prepare"), || {
+            let prepared = self.prepared.get(&installed, &language, &self.registry, &self.codes)?;
+            let page = allowed_page(&prepared, &destination.page)?;
+            Ok::<_, Problem>((prepared, page, self.services.roles(person, &installed.publisher)))
+        })?;
+        let program = self.program_of(&prepared, &mut steps).await?;
+
+        let id = self.fresh_session();
+        let caller = Caller {
+            session: id,
+            person: person.clone(),
+            program: installed.manifest.app_id.clone(),
+            publisher: installed.publisher.clone(),
+            roles: roles.clone().into(),
+            requested: Arc::clone(&prepared.requested),
+            language: language.as_str().into(),
+        };
+        let launch = Launch {
+            page,
+            query: destination.query,
+            scene: destination.scene,
+            cause: request.cause,
+            direction: direction(&language).to_owned(),
+            language,
+            roles,
+            referrer: String::new(),
+            from_program: request.from_program.map(|program| program.to_string()).unwrap_or_default(),
+        };
+        // Before the launch: what services put on the screen meanwhile must find one.
+        self.post.open(id, person);
+        let launched = self
+            .runtime
+            .launch(LaunchRequest {
+                program,
+                caller,
+                launch,
+                gate: self.gate.clone(),
+                limits: None,
+            })
+            .instrument(tracing::debug_span!("launch"))
+            .await;
+        let (session, first) = launched.map_err(|error| {
+            self.post.close(id);
+            if let LaunchError::Fault(fault) = &error {
+                self.services.count(Counter::Faults);
+                self.metrics.ended("fault", Some(fault.code));
+            }
+            Problem::from(error)
+        })?;
+        steps.all.extend(first.steps);
+        let total_us = micros(steps.begun);
+        self.watch_end(&session);
+        Ok(Opened {
+            permissions: self.permissions(person, &prepared),
+            session,
+            program: prepared.card.clone(),
+            steps: steps.all,
+            total_us,
+            first: first.first,
+        })
+    }
+
+    fn destination(&self, target: &Target) -> Result<Destination, Problem> {
+        match target {
+            Target::Code(text) => match self.codes.verify(text, self.config.clock.now_ms()) {
+                Ok(code) => Ok(Destination {
+                    program: code.program.into(),
+                    page: Page::Index(code.page),
+                    scene: code.scene,
+                    query: Vec::new(),
+                }),
+                Err(ScanError::NotOurs(CodeKind::MiniApp)) => self.address(text),
+                Err(error) => Err(error.into()),
+            },
+            Target::Page { program, page, query } => Ok(Destination {
+                program: program.into(),
+                page: Page::Path(page.clone()),
+                scene: String::new(),
+                query: query.clone(),
+            }),
+        }
+    }
+
+    /// A W3C MiniApp address of this host.
+    fn address(&self, text: &str) -> Result<Destination, Problem> {
+        let refused = |detail: String, remedy: &str| Problem::new(400, "address", "This address does not open here", detail, remedy);
+        let address: Address = text
+            .parse()
+            .map_err(|error: youji_package::AddressError| refused(error.to_string(), "Scan the code of a mini-program."))?;
+        let ours = |host: &String| self.codes.is_ours(&format!("{}://{host}", address.scheme));
+        if !address.host.as_ref().is_none_or(ours) {
+            return Err(refused(
+                format!("The address belongs to {}.", address.host.unwrap_or_default()),
+                "Open it there.",
+            ));
+        }
+        Ok(Destination {
+            program: address.program.into(),
+            page: Page::Path(address.path),
+            scene: String::new(),
+            query: address.query,
+        })
+    }
+
+    async fn program_of(&self, prepared: &Arc<Prepared>, steps: &mut Steps) -> Result<Arc<Program>, Problem> {
+        let begun = Instant::now();
+        let installed = Arc::clone(&prepared.installed);
+        let tokio = tokio::runtime::Handle::current();
+        let program = self
+            .runtime
+            .program(&prepared.digest, &prepared.requested, move || {
+                let wasm = tokio.block_on(installed.wasm()).map_err(|error| error.to_string())?;
+                Ok(wasm.to_vec())
+            })
+            .instrument(tracing::debug_span!("program"))
+            .await?;
+        let us = micros(begun);
+        // A program that somebody else made ready has steps too, but this opening did not wait for them.
+        let made = program.steps();
+        if !made.is_empty() && made.iter().map(|(_, us)| us).sum::<u64>() <= us {
+            steps.all.extend_from_slice(made);
+        } else {
+            steps.all.push(("cache", us));
+        }
+        Ok(program)
+    }
+
+    fn fresh_session(&self) -> SessionId {
+        loop {
+            let mut bytes = [0; 8];
+            self.config.random.fill(&mut bytes);
+            let id = SessionId(u64::from_le_bytes(bytes));
+            if id.0 != 0 && self.post.screen(id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    fn watch_end(self: &Arc<Self>, session: &Session) {
+        let host = Arc::downgrade(self);
+        let session = session.clone();
+        tokio::spawn(async move {
+            let ended = session.ended().await;
+            if let Some(host) = host.upgrade() {
+                host.session_ended(session.id(), &ended);
+            }
+        });
+    }
+
+    fn permissions(&self, person: &PersonId, prepared: &Prepared) -> Vec<Permission> {
+        let program = &prepared.installed.manifest.app_id;
+        let state = |name: &str| {
+            // Only scopes that some call needs are asked for; declaring the others is enough.
+            let asked = name.contains('.') || matches!(name, "scanner" | "location");
+            if !asked {
+                return "included";
+            }
+            match self.services.consent(person, program, name) {
+                Consent::Granted => "granted",
+                Consent::Denied => "denied",
+                Consent::NotAsked => "not-asked",
+            }
+        };
+        let permissions = &prepared.requested.permissions;
+        let permission = |(name, reason): &(String, String)| Permission {
+            name: name.clone(),
+            reason: reason.clone(),
+            state: state(name),
+        };
+        permissions.iter().map(permission).collect()
+    }
+}
+
+/// Home, an entry, or a page that one of the program's messages opens: nothing else can be reached from outside.
+fn allowed_page(prepared: &Prepared, page: &Page) -> Result<String, Problem> {
+    let manifest = &prepared.installed.manifest;
+    let path = match page {
+        Page::Index(index) => manifest.pages.get(usize::from(*index)).map_or("", String::as_str),
+        Page::Path(path) if path.is_empty() => manifest.home(),
+        Page::Path(path) => path.trim_start_matches('/'),
+    };
+    let in_message = || prepared.requested.templates.iter().any(|template| template.page == path);
+    if !path.is_empty() && (manifest.is_entry(path) || in_message()) {
+        return Ok(path.to_owned());
+    }
+    Err(Problem::new(
+        404,
+        "no-such-page",
+        "No such page",
+        format!("{} has no such page that can be opened from outside", prepared.installed.name("en")),
+        "Open the program's first page.",
+    ))
 }

@@ -48,7 +48,8 @@ const MARK: &str = include_str!("mark.svg");
 /// # Errors
 /// A text that does not fit into a code.
 pub fn page(posters: &[Poster], paper: Paper, style: Style) -> Result<String, CodeError> {
-    let mut html = String::from("<!doctype html>\n<html lang=\"zh-CN\">\n<meta charset=\"utf-8\">\n<title>Youji 有机 · 桌码 Table codes</title>\n");
+    let mut html =
+        String::from("<!doctype html>\n<html lang=\"zh-CN\">\n<meta charset=\"utf-8\">\n<title>Youji 有机 · 桌码 Table codes</title>\n");
     html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     match style {
         Style::Inline => html.extend(["<style>\n", CSS, "</style>\n"]),
@@ -104,7 +105,11 @@ pub fn is_this_machine_only(address: &str) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or("").to_owned(),
         None => host.split(':').next().unwrap_or("").to_owned(),
     };
-    host == "localhost" || host.ends_with(".localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
 fn escape(text: &str) -> String {
@@ -140,16 +145,35 @@ mod tests {
     #[test]
     fn a_card_has_its_names_its_place_and_its_code() {
         let html = page(&[poster("http://10.0.0.4:8080")], Paper::TentA6, Style::Inline).expect("a page");
-        for part in ["小馆 &lt;b&gt;", "Bistro &amp; Bar", ">T7<", "http://10.0.0.4:8080", "<style>", "class=\"tent\""] {
+        for part in [
+            "小馆 &lt;b&gt;",
+            "Bistro &amp; Bar",
+            ">T7<",
+            "http://10.0.0.4:8080",
+            "<style>",
+            "class=\"tent\"",
+        ] {
             assert!(html.contains(part), "{part} is missing");
         }
-        assert!(html.contains(Code::new("HTTP://10.0.0.4:8080/M/ABCDEFGHIJKLMNOP").expect("a code").svg().trim_end()));
+        assert!(
+            html.contains(
+                Code::new("HTTP://10.0.0.4:8080/M/ABCDEFGHIJKLMNOP")
+                    .expect("a code")
+                    .svg()
+                    .trim_end()
+            )
+        );
         assert!(!html.contains("only works at the machine"));
     }
 
     #[test]
     fn a_code_that_points_at_this_machine_only_says_so() {
-        let html = page(&[poster("http://localhost:8080")], Paper::SheetA4, Style::Linked("/assets/posters.css")).expect("a page");
+        let html = page(
+            &[poster("http://localhost:8080")],
+            Paper::SheetA4,
+            Style::Linked("/assets/posters.css"),
+        )
+        .expect("a page");
         assert!(html.contains("only works at the machine") && html.contains("只在制作它的这台机器上有效"));
         assert!(!html.contains("<style"), "a served page may not hold its style itself");
     }

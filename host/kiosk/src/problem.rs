@@ -2,6 +2,10 @@
 
 use serde::Serialize;
 use std::fmt;
+use youji_api::{Failure, codes};
+use youji_package::ScanError;
+use youji_registry::RegistryError;
+use youji_runtime::{LaunchError, ProgramError};
 
 /// A problem document. `code` is stable; `detail` says what happened, `remedy` the one thing to do now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +43,47 @@ impl Problem {
             remedy: remedy.into(),
         }
     }
+
+    /// Errors of the other crates read "what happened; what to do".
+    pub(crate) fn from_sentence(status: u16, code: &str, title: &str, sentence: &str) -> Self {
+        let (detail, remedy) = sentence.rsplit_once("; ").unwrap_or((sentence, "Try again."));
+        Problem::new(status, code, title, capital(detail), capital(remedy))
+    }
+
+    /// Nobody sits at this seat.
+    pub(crate) fn no_person() -> Self {
+        Problem::new(
+            401,
+            "no-person",
+            "Nobody is here yet",
+            "No person sits at this seat; nothing was opened",
+            "Be a visitor, or sign in.",
+        )
+    }
+
+    /// The host goes down.
+    pub(crate) fn shutting_down() -> Self {
+        Problem::new(
+            503,
+            "shutting-down",
+            "The host is closing",
+            "The host is shutting down; what was confirmed is safe",
+            "Come back in a moment.",
+        )
+    }
+}
+
+/// First letter in upper case, a full stop at the end.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut sentence: String = letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 impl fmt::Display for Problem {
@@ -48,3 +93,103 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+impl From<ScanError> for Problem {
+    fn from(error: ScanError) -> Self {
+        let status = match error {
+            ScanError::Expired { .. } => 410,
+            ScanError::OtherKiosk | ScanError::Altered => 403,
+            _ => 400,
+        };
+        Problem::from_sentence(status, error.code(), "This code does not open here", &error.to_string())
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let (status, title) = match error {
+            RegistryError::NotFound(_) => (404, "No such program"),
+            RegistryError::NoAsset { .. } => (404, "No such file"),
+            RegistryError::Disallowed { .. } | RegistryError::UnknownPublisher { .. } => (403, "The publisher is not allowed here"),
+            RegistryError::Corrupt { .. } | RegistryError::DamagedIndex(_) => (500, "The program was altered"),
+            RegistryError::Source(_) => (502, "The package source failed"),
+            RegistryError::Io { .. } => (507, "The disk refused"),
+            _ => (400, "The program was refused"),
+        };
+        match &error {
+            RegistryError::Io { .. } => Problem::new(
+                status,
+                error.code(),
+                title,
+                format!("{error}; nothing was changed"),
+                "Check the disk: free space, and that the data folder is writable.",
+            ),
+            _ => Problem::from_sentence(status, error.code(), title, &error.to_string()),
+        }
+    }
+}
+
+impl From<ProgramError> for Problem {
+    fn from(error: ProgramError) -> Self {
+        let (code, remedy) = match error {
+            ProgramError::Import(_) => ("imports", "Ask its publisher for a corrected version."),
+            ProgramError::TooLarge { .. } => ("too-large", "Ask its publisher for a smaller version."),
+            ProgramError::Compile(_) => ("compile", "Ask its publisher for a corrected version."),
+            ProgramError::Read(_) => ("corrupt", "Publish the program again."),
+            ProgramError::Engine(_) => ("engine", "Restart the host; if it stays so, tell the staff."),
+            ProgramError::Cache(..) => ("cache", "Check that the data folder is writable and the disk not full."),
+        };
+        Problem::new(500, code, "The program can't run here", capital(&error.to_string()), remedy)
+    }
+}
+
+impl From<LaunchError> for Problem {
+    fn from(error: LaunchError) -> Self {
+        match &error {
+            LaunchError::Full(_) => Problem::new(
+                503,
+                "full",
+                "All places are taken",
+                capital(&error.to_string()),
+                "Try again in a moment.",
+            ),
+            LaunchError::NoSuchPage(_) => Problem::new(
+                404,
+                "no-such-page",
+                "No such page",
+                capital(&error.to_string()),
+                "Open the program's first page.",
+            ),
+            LaunchError::ShuttingDown => Problem::shutting_down(),
+            LaunchError::Ended(_) => Problem::new(503, "ended", "It was closed again", capital(&error.to_string()), "Open it again."),
+            LaunchError::Exists(_) => Problem::new(409, "exists", "Try again", capital(&error.to_string()), "Open it again."),
+            LaunchError::Fault(fault) => Problem::new(
+                502,
+                "fault",
+                "The program stopped",
+                format!("{} ({}). Orders and messages are safe.", capital(&fault.message), fault.code),
+                "Open it again; if it stops again, tell the staff.",
+            ),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let (status, title, remedy) = match failure.code.as_str() {
+            codes::INVALID => (400, "Something in the request is not right", "Correct it and try again."),
+            codes::DENIED | codes::FORBIDDEN => (403, "Not allowed", "Check what you entered, or ask the staff."),
+            codes::NOT_FOUND => (404, "Not here", "Reload the page and look again."),
+            codes::LIMIT => (429, "Too much at once", "Wait a moment, then try again."),
+            codes::CONFLICT | codes::TAKEN => (409, "Somebody was first", "Look again and decide anew."),
+            codes::INSUFFICIENT => (409, "The balance is too small", "Top up at the desk."),
+            codes::UNSUPPORTED => (501, "Not offered here", "Do without it, or ask the staff."),
+            _ => (
+                503,
+                "It did not work",
+                "Nothing was changed. Try again; if it stays so, tell the staff.",
+            ),
+        };
+        Problem::new(status, failure.code, title, capital(&failure.message), remedy)
+    }
+}

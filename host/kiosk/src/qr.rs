@@ -129,7 +129,13 @@ impl Code {
     pub fn pixels(&self, module_pixels: u32) -> (Vec<u8>, u32) {
         let module = module_pixels.clamp(MIN_MODULE_PIXELS, MAX_MODULE_PIXELS) as usize;
         let side = self.full_width() * module;
-        let pixels = (0..side * side).map(|index| if self.is_dark(index % side / module, index / side / module) { 0 } else { 255 });
+        let pixels = (0..side * side).map(|index| {
+            if self.is_dark(index % side / module, index / side / module) {
+                0
+            } else {
+                255
+            }
+        });
         (pixels.collect(), side as u32)
     }
 
@@ -176,8 +182,12 @@ mod tests {
         let mut pixels = vec![window; columns * 4 * rows * 8];
         for (y, row) in pixels.chunks_mut(columns * 4).enumerate() {
             for (x, pixel) in row.iter_mut().enumerate() {
-                let (Some(column), Some(line)) = ((x / 4).checked_sub(1), (y / 8).checked_sub(1)) else { continue };
-                let Some(character) = lines.get(line).and_then(|line| line.get(column)) else { continue };
+                let (Some(column), Some(line)) = ((x / 4).checked_sub(1), (y / 8).checked_sub(1)) else {
+                    continue;
+                };
+                let Some(character) = lines.get(line).and_then(|line| line.get(column)) else {
+                    continue;
+                };
                 let inked = matches!((character, y % 8 < 4), ('█', _) | ('▀', true) | ('▄', false));
                 *pixel = if inked { ink } else { paper };
             }

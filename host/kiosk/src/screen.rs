@@ -1,9 +1,14 @@
 //! What a session's screen should show beside the view. State rather than messages, so that a screen that comes back
 //! sees what is open now, and a slow one needs no queue.
 
-use std::time::Instant;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use youji_api::{Sheet, Ticket};
+use youji_api::{PersonId, Sheet, SheetId, Ticket};
+
+/// Sheets and scanner requests of one session at once; services allow fewer.
+const OPEN_MAX: usize = 16;
 
 /// What should be on the screen of a session.
 #[derive(Clone, Debug, Default)]
@@ -16,14 +21,31 @@ pub struct ScreenState {
     pub inbox: u64,
     /// When the session is unloaded unless the person does something; none while there is no warning.
     pub idle_at: Option<Instant>,
+    /// Which screen has it: rises when another one takes over.
+    pub attachment: u64,
 }
 
 /// The screen of one live session.
 pub struct Screen {
+    person: PersonId,
     state: watch::Sender<ScreenState>,
+    sent: Mutex<HashMap<SheetId, Instant>>,
 }
 
 impl Screen {
+    pub(crate) fn new(person: PersonId) -> Self {
+        Screen {
+            person,
+            state: watch::Sender::new(ScreenState::default()),
+            sent: Mutex::default(),
+        }
+    }
+
+    /// Who sits in front of it.
+    pub fn person(&self) -> &PersonId {
+        &self.person
+    }
+
     /// Follows it; begins with what is there now.
     pub fn follow(&self) -> watch::Receiver<ScreenState> {
         self.state.subscribe()
@@ -32,5 +54,74 @@ impl Screen {
     /// What is there now.
     pub fn now(&self) -> ScreenState {
         self.state.borrow().clone()
+    }
+
+    /// A screen takes it over; an earlier one sees the number change and goes.
+    pub(crate) fn attach(&self) -> u64 {
+        let mut mine = 0;
+        self.state.send_modify(|state| {
+            state.attachment += 1;
+            mine = state.attachment;
+        });
+        mine
+    }
+
+    pub(crate) fn add_sheet(&self, sheet: Sheet) {
+        self.state.send_modify(|state| {
+            state.sheets.retain(|open| open.id != sheet.id);
+            if state.sheets.len() == OPEN_MAX {
+                tracing::warn!(sheet = ?sheet.id, "too many open sheets; the oldest goes");
+                state.sheets.remove(0);
+            }
+            state.sheets.push(sheet);
+        });
+    }
+
+    pub(crate) fn remove_sheet(&self, id: SheetId) {
+        self.sent.lock().remove(&id);
+        self.state.send_if_modified(|state| {
+            let before = state.sheets.len();
+            state.sheets.retain(|open| open.id != id);
+            state.sheets.len() != before
+        });
+    }
+
+    pub(crate) fn add_scan(&self, ticket: Ticket) {
+        self.state.send_modify(|state| {
+            if state.scans.len() < OPEN_MAX && !state.scans.contains(&ticket) {
+                state.scans.push(ticket);
+            }
+        });
+    }
+
+    pub(crate) fn remove_scan(&self, ticket: Ticket) {
+        self.state.send_modify(|state| state.scans.retain(|open| *open != ticket));
+    }
+
+    pub(crate) fn announce(&self, sequence: u64) {
+        self.state.send_if_modified(|state| {
+            let newer = sequence > state.inbox;
+            state.inbox = state.inbox.max(sequence);
+            newer
+        });
+    }
+
+    pub(crate) fn warn_idle(&self, at: Option<Instant>) {
+        self.state.send_if_modified(|state| {
+            let changed = state.idle_at != at;
+            state.idle_at = at;
+            changed
+        });
+    }
+
+    /// A screen has just been sent that sheet.
+    pub(crate) fn sheet_sent(&self, id: SheetId) {
+        self.sent.lock().insert(id, Instant::now());
+    }
+
+    /// Whether the sheet is open and has been on the screen for at least `guard`, so that an answer may count.
+    pub(crate) fn may_answer(&self, id: SheetId, guard: Duration) -> bool {
+        let sent = self.sent.lock().get(&id).copied();
+        sent.is_some_and(|at| at.elapsed() >= guard) && self.state.borrow().sheets.iter().any(|open| open.id == id)
     }
 }

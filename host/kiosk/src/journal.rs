@@ -1,0 +1,175 @@
+//! The event file: one JSON object a line, versioned, with its data dictionary beside it. No person stands in it.
+
+use serde_json::{Value, json};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Version of the lines; raised when a member changes its meaning or goes.
+const VERSION: u32 = 1;
+/// Lines that may wait for the disk; then lines are dropped and counted.
+const QUEUE: usize = 4_096;
+
+/// What each line means, for whoever evaluates the file.
+const DICTIONARY: &str = include_str!("journal.dictionary.json");
+
+/// Writes lines on a thread of its own: no request waits for the disk.
+pub(crate) struct Journal {
+    lines: Mutex<Option<SyncSender<String>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Journal {
+    /// In that folder; an earlier file is continued.
+    pub(crate) fn open(folder: &Path, bytes_max: u64) -> std::io::Result<Journal> {
+        std::fs::write(folder.join("events.dictionary.json"), DICTIONARY)?;
+        let file = Rotating::open(folder, bytes_max)?;
+        let (lines, queue) = sync_channel(QUEUE);
+        let lost = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&lost);
+        let writer = std::thread::Builder::new()
+            .name("youji-journal".to_owned())
+            .spawn(move || write_all(&queue, file, &counted))?;
+        Ok(Journal {
+            lines: Mutex::new(Some(lines)),
+            writer: Mutex::new(Some(writer)),
+            lost,
+        })
+    }
+
+    /// A line of that kind. Members as the dictionary says.
+    pub(crate) fn write(&self, at_ms: u64, kind: &str, members: Value) {
+        let mut line = json!({"v": VERSION, "at": at_ms, "kind": kind});
+        if let (Some(line), Value::Object(members)) = (line.as_object_mut(), members) {
+            line.extend(members);
+        }
+        let Ok(lines) = self.lines.lock() else { return };
+        if let Some(lines) = lines.as_ref()
+            && let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(line.to_string())
+        {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Lines that could not be written, since the start.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits and ends. Blocks for the disk.
+    pub(crate) fn close(&self) {
+        if let Ok(mut lines) = self.lines.lock() {
+            lines.take();
+        }
+        let writer = self.writer.lock().ok().and_then(|mut writer| writer.take());
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn write_all(queue: &Receiver<String>, mut file: Rotating, lost: &AtomicU64) {
+    let mut failing = false;
+    loop {
+        let written = match queue.recv_timeout(Duration::from_millis(250)) {
+            Ok(line) => file.line(&line),
+            Err(RecvTimeoutError::Timeout) => file.out.flush(),
+            Err(RecvTimeoutError::Disconnected) => {
+                let _ = file.out.flush();
+                return;
+            }
+        };
+        match written {
+            Ok(()) => failing = false,
+            Err(error) => {
+                lost.fetch_add(1, Ordering::Relaxed);
+                // Once, not for each line: a full disk stays full for a while.
+                if !failing {
+                    tracing::error!(%error, "events.jsonl can't be written; free some space on that disk");
+                }
+                failing = true;
+            }
+        }
+    }
+}
+
+/// A file that becomes `events.1.jsonl` when it is full.
+struct Rotating {
+    path: PathBuf,
+    older: PathBuf,
+    out: BufWriter<File>,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Rotating {
+    fn open(folder: &Path, bytes_max: u64) -> std::io::Result<Rotating> {
+        let path = folder.join("events.jsonl");
+        let file = append(&path)?;
+        Ok(Rotating {
+            bytes: file.metadata()?.len(),
+            older: folder.join("events.1.jsonl"),
+            path,
+            out: BufWriter::new(file),
+            bytes_max,
+        })
+    }
+
+    fn line(&mut self, line: &str) -> std::io::Result<()> {
+        if self.bytes + line.len() as u64 + 1 > self.bytes_max {
+            self.out.flush()?;
+            std::fs::rename(&self.path, &self.older)?;
+            self.out = BufWriter::new(append(&self.path)?);
+            self.bytes = 0;
+        }
+        writeln!(self.out, "{line}")?;
+        self.bytes += line.len() as u64 + 1;
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_versioned_and_the_file_stays_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), 2_000).unwrap();
+        for number in 0..100 {
+            journal.write(number, "test", json!({"number": number}));
+        }
+        journal.close();
+        assert_eq!(journal.lost(), 0);
+        let text = std::fs::read_to_string(folder.path().join("events.jsonl")).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last, json!({"v": 1, "at": 99, "kind": "test", "number": 99}));
+        let older = std::fs::metadata(folder.path().join("events.1.jsonl")).unwrap().len();
+        assert!(text.len() as u64 <= 2_000 && older <= 2_000);
+    }
+
+    #[test]
+    fn every_kind_that_is_written_stands_in_the_dictionary() {
+        let dictionary: Value = serde_json::from_str(DICTIONARY).unwrap();
+        for kind in ["start", "stop", "open", "refused", "end", "operator", "reset"] {
+            assert!(dictionary["kinds"][kind].is_object(), "{kind}");
+        }
+    }
+}

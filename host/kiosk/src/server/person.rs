@@ -1,0 +1,193 @@
+//! What a person sees and decides, and how a seat ends.
+
+use super::App;
+use super::extract::Object;
+use super::guard::AtSeat;
+use super::seats::Seat;
+use super::visit::complete;
+use crate::host::Host;
+use crate::money::decimal;
+use crate::problem::Problem;
+use axum::extract::{Query, State};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use youji_api::ProgramId;
+use youji_runtime::EndReason;
+use youji_services::{Names, Person};
+
+pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
+    let publishers = host.registry.publishers();
+    let roles: BTreeSet<String> = publishers
+        .iter()
+        .flat_map(|publisher| host.services.roles(&person.id, &publisher.id))
+        .collect();
+    json!({
+        "name": person.name,
+        "visitor": person.visitor,
+        "roles": roles,
+        "balance": decimal(person.balance, &person.currency),
+        "currency": person.currency,
+        "hasPin": person.has_pin,
+        "language": person.language,
+        "sign": person.sign,
+        "unread": person.unread,
+    })
+}
+
+fn at(app: &App, seat: &Seat) -> Result<Person, Problem> {
+    app.host.services.person(&seat.person).ok_or_else(Problem::no_person)
+}
+
+/// In both languages; the id where the program is not here any more.
+fn program_name(host: &Host, program: &ProgramId) -> Names {
+    let listed = host
+        .registry
+        .list()
+        .into_iter()
+        .find(|listed| listed.current.manifest.app_id == *program);
+    match listed {
+        Some(listed) => Names::new(listed.current.name("zh-CN"), listed.current.name("en")),
+        None => Names::new(program.as_str(), program.as_str()),
+    }
+}
+
+pub(crate) async fn person(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Result<Json<Value>, Problem> {
+    Ok(Json(person_json(&app.host, &at(&app, &seat)?)))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+pub(crate) async fn inbox(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Query(query): Query<After>,
+) -> Result<Json<Value>, Problem> {
+    at(&app, &seat)?;
+    let messages = app.host.services.inbox(&seat.person, query.after).await;
+    let messages: Vec<Value> = messages
+        .into_iter()
+        .map(|message| {
+            json!({
+                "sequence": message.sequence,
+                "program": message.program,
+                "name": program_name(&app.host, &message.program),
+                "title": message.title,
+                "text": message.text,
+                "at": message.at,
+                "page": message.page,
+                "read": message.read,
+            })
+        })
+        .collect();
+    Ok(Json(json!({"messages": messages})))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ReadBody {
+    sequence: u64,
+}
+
+pub(crate) async fn inbox_read(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Object(body): Object<ReadBody>,
+) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        let unread = app.host.services.mark_read(&seat.person, body.sequence).await?;
+        Ok(Json(json!({"unread": unread})))
+    })
+    .await
+}
+
+pub(crate) async fn receipts(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Result<Json<Value>, Problem> {
+    let person = at(&app, &seat)?;
+    let receipts = app.host.services.receipts(&seat.person).await;
+    let receipts: Vec<Value> = receipts
+        .into_iter()
+        .map(|receipt| {
+            json!({
+                "receipt": receipt.receipt,
+                "payee": receipt.payee.in_language(&person.language),
+                "amount": decimal(receipt.amount, &receipt.currency),
+                "currency": receipt.currency,
+                "purpose": receipt.purpose,
+                "at": receipt.at,
+                "program": receipt.program,
+                "name": program_name(&app.host, &receipt.program),
+                "document": receipt.document,
+            })
+        })
+        .collect();
+    Ok(Json(json!({"receipts": receipts})))
+}
+
+pub(crate) async fn consents(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Result<Json<Value>, Problem> {
+    at(&app, &seat)?;
+    let consents = app.host.services.consents(&seat.person);
+    let consents: Vec<Value> = consents
+        .into_iter()
+        .map(|consent| {
+            json!({
+                "program": consent.program,
+                "name": program_name(&app.host, &consent.program),
+                "scope": consent.scope,
+                "state": if consent.granted { "granted" } else { "denied" },
+                "at": consent.at,
+            })
+        })
+        .collect();
+    Ok(Json(json!({"consents": consents})))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ConsentBody {
+    program: String,
+    scope: String,
+    granted: bool,
+}
+
+pub(crate) async fn set_consent(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Object(body): Object<ConsentBody>,
+) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        let program = ProgramId::from(body.program.as_str());
+        app.host
+            .services
+            .set_consent(&seat.person, &program, &body.scope, body.granted)
+            .await?;
+        Ok(Json(json!({"state": if body.granted { "granted" } else { "denied" }})))
+    })
+    .await
+}
+
+/// Ends a seat: its sessions are unloaded, a visitor is erased. Answers how much of each kind was.
+pub(crate) async fn end_seat(app: &Arc<App>, seat: &Arc<Seat>, reason: EndReason, why: &'static str) -> Value {
+    let Some(sessions) = seat.leave() else {
+        return json!({});
+    };
+    let unloaded = sessions.len();
+    futures_util::future::join_all(sessions.iter().map(|session| session.close(reason))).await;
+    app.seats.remove(seat);
+    let mut erased = json!({});
+    if seat.visitor {
+        match app.host.services.forget(&seat.person).await {
+            Ok(counts) => erased = json!(counts),
+            Err(failure) => tracing::error!(code = failure.code, message = failure.message, "a visitor could not be erased"),
+        }
+    }
+    if let Some(erased) = erased.as_object_mut() {
+        erased.insert("sessions".to_owned(), unloaded.into());
+    }
+    app.host
+        .record("reset", json!({"reason": why, "visitor": seat.visitor, "erased": erased}));
+    erased
+}

@@ -1,0 +1,137 @@
+//! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
+
+use super::{App, guard, operate, pages, person, socket, visit};
+use crate::problem::Problem;
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get, post};
+use std::sync::Arc;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// Everyone who reaches the kiosk.
+    Anyone,
+    /// A device with a person at its seat.
+    Person,
+    /// Who signed in with the operator's PIN.
+    Operator,
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// "GET" (with it HEAD) or "POST".
+    pub method: &'static str,
+    /// With `{parameters}`.
+    pub path: &'static str,
+    /// Who may use it.
+    pub who: Who,
+}
+
+type Entry = (Route, MethodRouter<Arc<App>>);
+
+fn table() -> Vec<Entry> {
+    fn read(path: &'static str, who: Who, handler: MethodRouter<Arc<App>>) -> Entry {
+        (Route { method: "GET", path, who }, handler)
+    }
+    fn act(path: &'static str, who: Who, handler: MethodRouter<Arc<App>>) -> Entry {
+        (Route { method: "POST", path, who }, handler)
+    }
+    use Who::{Anyone, Operator, Person};
+    vec![
+        read("/", Anyone, get(pages::page)),
+        read("/M/{code}", Anyone, get(pages::page)),
+        read("/operator", Anyone, get(pages::page)),
+        read("/assets/{*file}", Anyone, get(pages::asset)),
+        read("/program/{digest}/{*path}", Anyone, get(pages::program)),
+        read("/healthz", Anyone, get(pages::health)),
+        read("/metrics", Anyone, get(pages::metrics)),
+        read("/api/state", Anyone, get(visit::state)),
+        act("/api/visitor", Anyone, post(visit::visitor)),
+        act("/api/sign-in", Anyone, post(visit::sign_in)),
+        act("/api/reset", Anyone, post(visit::reset)),
+        act("/api/decode", Anyone, post(visit::decode)),
+        act("/api/open", Person, post(visit::open)),
+        read("/api/person", Person, get(person::person)),
+        read("/api/person/inbox", Person, get(person::inbox)),
+        act("/api/person/inbox/read", Person, post(person::inbox_read)),
+        read("/api/person/receipts", Person, get(person::receipts)),
+        (
+            Route {
+                method: "GET",
+                path: "/api/person/consents",
+                who: Person,
+            },
+            get(person::consents),
+        ),
+        act("/api/person/consents", Person, post(person::set_consent)),
+        read("/api/session/{id}/socket", Person, get(socket::upgrade)),
+        act("/api/operator/sign-in", Anyone, post(operate::sign_in)),
+        act("/api/operator/sign-out", Operator, post(operate::sign_out)),
+        read("/api/operator/summary", Operator, get(operate::summary)),
+        act("/api/operator/publishers", Operator, post(operate::publishers)),
+        act("/api/operator/top-up", Operator, post(operate::top_up)),
+        act("/api/operator/reset", Operator, post(operate::reset)),
+        read("/api/operator/posters", Operator, get(operate::posters)),
+    ]
+}
+
+/// All routes.
+pub fn routes() -> Vec<Route> {
+    table().into_iter().map(|(route, _)| route).collect()
+}
+
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for (route, handler) in table() {
+        let principal = from_fn_with_state((Arc::clone(app), route.who), guard::principal);
+        router = router.route(route.path, handler.layer(principal));
+    }
+    router
+        .fallback(async || no_such("No such page"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                405,
+                "method",
+                "Not this way",
+                "This address does not take that method.",
+                "See the protocol for the method.",
+            )
+        })
+        .layer(from_fn(own_words))
+        .layer(from_fn_with_state(Arc::clone(app), guard::frame))
+        .with_state(Arc::clone(app))
+}
+
+fn no_such(title: &str) -> Problem {
+    Problem::new(
+        404,
+        "not-found",
+        title,
+        "There is nothing at this address.",
+        "Go back to the first page.",
+    )
+}
+
+/// Errors that axum makes itself (a malformed path or query) get the form of all others.
+async fn own_words(request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let ours = response
+        .headers()
+        .get(axum::http::header::CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/problem+json");
+    if ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    Problem::new(
+        status.as_u16(),
+        youji_api::codes::INVALID,
+        status.canonical_reason().unwrap_or("The request is not right"),
+        "The request is not as the protocol says; nothing was changed.",
+        "Correct it and try again.",
+    )
+    .into_response()
+}

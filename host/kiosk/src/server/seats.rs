@@ -1,0 +1,173 @@
+//! Who sits at which device, and what they have open.
+
+use super::extract::Token;
+use crate::config::HostConfig;
+use crate::problem::Problem;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use youji_api::{PersonId, SessionId};
+use youji_runtime::{Ended, Session};
+
+/// Ended sessions whose end a screen that was away can still be told.
+const ENDED_KEPT: usize = 8;
+/// A phone in a pocket is no abandoned kiosk: its visitor is kept this many times longer.
+const PHONE: u32 = 30;
+
+/// A device with a person at it.
+pub(crate) struct Seat {
+    token: [u8; 32],
+    pub(crate) person: PersonId,
+    pub(crate) visitor: bool,
+    /// The kiosk's own screen, not a phone on the network.
+    kiosk: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    sessions: Vec<Session>,
+    ended: VecDeque<(SessionId, Arc<Ended>)>,
+    touched: Instant,
+    over: bool,
+}
+
+/// A session of a seat.
+pub(crate) enum Found {
+    Live(Session),
+    Ended(Arc<Ended>),
+}
+
+impl Seat {
+    /// Somebody did something here.
+    pub(crate) fn touch(&self) {
+        self.state.lock().touched = Instant::now();
+    }
+
+    pub(crate) fn touched(&self) -> Instant {
+        self.state.lock().touched
+    }
+
+    pub(crate) fn idle_after(&self, config: &HostConfig) -> Duration {
+        if self.kiosk { config.idle } else { config.idle * PHONE }
+    }
+
+    /// A session opened here; gives it back when the person has left meanwhile.
+    pub(crate) fn add(&self, session: Session, limit: usize) -> Result<(), Session> {
+        let mut state = self.state.lock();
+        prune(&mut state);
+        if state.over || state.sessions.len() >= limit {
+            return Err(session);
+        }
+        state.sessions.push(session);
+        Ok(())
+    }
+
+    pub(crate) fn live(&self) -> Vec<Session> {
+        let mut state = self.state.lock();
+        prune(&mut state);
+        state.sessions.clone()
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Option<Found> {
+        let mut state = self.state.lock();
+        prune(&mut state);
+        if let Some(session) = state.sessions.iter().find(|session| session.id() == id) {
+            return Some(Found::Live(session.clone()));
+        }
+        let ended = state.ended.iter().find(|(ended, _)| *ended == id);
+        ended.map(|(_, ended)| Found::Ended(Arc::clone(ended)))
+    }
+
+    /// Nobody sits here any more: true, and its sessions, for whoever is first to say so.
+    pub(crate) fn leave(&self) -> Option<Vec<Session>> {
+        let mut state = self.state.lock();
+        if state.over {
+            return None;
+        }
+        state.over = true;
+        Some(std::mem::take(&mut state.sessions))
+    }
+}
+
+fn prune(state: &mut State) {
+    let State { sessions, ended, .. } = state;
+    sessions.retain(|session| match session.try_ended() {
+        None => true,
+        Some(end) => {
+            if ended.len() == ENDED_KEPT {
+                ended.pop_front();
+            }
+            ended.push_back((session.id(), end));
+            false
+        }
+    });
+}
+
+/// All seats, by the hash of their cookie's secret.
+pub(crate) struct Seats {
+    all: Mutex<HashMap<[u8; 32], Arc<Seat>>>,
+    limit: usize,
+}
+
+impl Seats {
+    pub(crate) fn new(limit: usize) -> Self {
+        Seats {
+            all: Mutex::default(),
+            limit,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.lock().len()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Seat>> {
+        self.all.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, token: &[u8; 32]) -> Option<Arc<Seat>> {
+        self.all.lock().get(token).cloned()
+    }
+
+    /// Whether one more fits; otherwise the phone that was quiet for longest, which has to go first.
+    pub(crate) fn room(&self) -> Result<Option<Arc<Seat>>, Problem> {
+        let all = self.all.lock();
+        if all.len() < self.limit {
+            return Ok(None);
+        }
+        let quiet = all.values().filter(|seat| !seat.kiosk).min_by_key(|seat| seat.touched());
+        quiet.cloned().map(Some).ok_or_else(|| {
+            Problem::new(
+                503,
+                "full",
+                "All seats are taken",
+                format!("{} people are here already.", self.limit),
+                "Try again in a moment.",
+            )
+        })
+    }
+
+    /// Somebody sits down. The cookie is a new one each time, so that nobody can prepare it.
+    pub(crate) fn sit(&self, person: PersonId, visitor: bool, kiosk: bool) -> Result<(Token, Arc<Seat>), Problem> {
+        let token = Token::new()?;
+        let seat = Arc::new(Seat {
+            token: token.hash,
+            person,
+            visitor,
+            kiosk,
+            state: Mutex::new(State {
+                sessions: Vec::new(),
+                ended: VecDeque::new(),
+                touched: Instant::now(),
+                over: false,
+            }),
+        });
+        self.all.lock().insert(token.hash, Arc::clone(&seat));
+        Ok((token, seat))
+    }
+
+    pub(crate) fn remove(&self, seat: &Seat) {
+        self.all.lock().remove(&seat.token);
+    }
+}

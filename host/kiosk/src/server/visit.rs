@@ -1,0 +1,279 @@
+//! Coming, opening, leaving.
+
+use super::App;
+use super::extract::{Object, Picture, clear, token};
+use super::guard::{AtSeat, at_this_machine};
+use super::net::Peer;
+use super::person::{end_seat, person_json};
+use super::seats::Seat;
+use crate::decode::{self, DecodeError};
+use crate::open::{OpenRequest, Opened, Target};
+use crate::prepared::language_or;
+use crate::problem::Problem;
+use axum::Extension;
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use youji_api::{ProgramId, codes};
+use youji_runtime::EndReason;
+use youji_services::Person;
+
+/// Sees an action through even if the device goes away in the middle of it.
+pub(crate) async fn complete<T: Send + 'static>(action: impl Future<Output = Result<T, Problem>> + Send + 'static) -> Result<T, Problem> {
+    tokio::spawn(action).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request ended in a panic");
+        Err(Problem::new(
+            500,
+            codes::FAILED,
+            "It did not work",
+            "The host made a mistake; what was confirmed is safe.",
+            "Try again; if it stays so, tell the staff.",
+        ))
+    })
+}
+
+fn seat_of(app: &App, headers: &HeaderMap) -> Option<Arc<Seat>> {
+    token(headers, &app.seat_cookie).and_then(|hash| app.seats.get(&hash))
+}
+
+fn language(app: &App, headers: &HeaderMap, person: Option<&Person>) -> String {
+    if let Some(person) = person {
+        return person.language.clone();
+    }
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let first = accepted.split([',', ';']).next().map_or("", str::trim);
+    language_or(first, &app.host.config.language).to_owned()
+}
+
+pub(crate) async fn state(State(app): State<Arc<App>>, headers: HeaderMap) -> Json<Value> {
+    let host = &app.host;
+    let config = host.config();
+    let seat = seat_of(&app, &headers);
+    let person = seat.as_ref().and_then(|seat| host.services.person(&seat.person));
+    let programs = host.programs();
+    let sessions = seat.as_ref().map(|seat| seat.live()).unwrap_or_default();
+    let card = |id: &ProgramId| programs.iter().find(|card| card.id == *id);
+    let sessions: Vec<Value> = sessions
+        .iter()
+        .map(|session| json!({"session": session.id().to_string(), "program": card(&session.caller().program)}))
+        .collect();
+    let idle = seat.as_ref().map_or(config.idle, |seat| seat.idle_after(config));
+    Json(json!({
+        "language": language(&app, &headers, person.as_ref()),
+        "kiosk": {
+            "name": config.name,
+            "idleMs": idle.as_millis(),
+            "warnMs": config.warn.as_millis(),
+            "lan": config.lan,
+            "address": host.public_url(),
+            "demo": config.demo,
+            "atKiosk": at_this_machine(&headers),
+        },
+        "person": person.as_ref().map(|person| person_json(host, person)),
+        "programs": programs,
+        "sessions": sessions,
+    }))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct VisitorBody {
+    #[serde(default)]
+    language: String,
+}
+
+pub(crate) async fn visitor(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Object(body): Object<VisitorBody>,
+) -> Result<Response, Problem> {
+    if !app.visitors.take(peer.0) {
+        return Err(Problem::new(
+            429,
+            codes::LIMIT,
+            "Too many visitors",
+            "Too many visitors came from this device; nothing was changed.",
+            "Wait a minute, or sign in with a code.",
+        ));
+    }
+    complete(async move {
+        let language = language_or(&body.language, &app.host.config.language).to_owned();
+        let person = app.host.services.create_visitor(&language).await?;
+        sit_down(&app, &headers, &person).await
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct SignInBody {
+    code: String,
+    pin: String,
+}
+
+pub(crate) async fn sign_in(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Object(body): Object<SignInBody>,
+) -> Result<Response, Problem> {
+    complete(async move {
+        let person = app.host.services.sign_in(&body.code, &body.pin).await.map_err(|failure| {
+            let wrong = failure.code == codes::DENIED;
+            let mut problem = Problem::from(failure);
+            if wrong {
+                problem.detail = "Code and PIN do not belong together; nothing was changed.".to_owned();
+                problem.remedy = "Check both and try again.".to_owned();
+            }
+            problem
+        })?;
+        sit_down(&app, &headers, &person).await
+    })
+    .await
+}
+
+/// At a fresh seat; whoever sat at this device before is gone first.
+async fn sit_down(app: &Arc<App>, headers: &HeaderMap, person: &Person) -> Result<Response, Problem> {
+    if let Some(before) = seat_of(app, headers) {
+        end_seat(app, &before, EndReason::Reset, "replaced").await;
+    }
+    if let Some(quiet) = app.seats.room()? {
+        end_seat(app, &quiet, EndReason::Idle, "idle").await;
+    }
+    let kiosk = at_this_machine(headers);
+    let (token, _) = app.seats.sit(person.id.clone(), person.visitor, kiosk)?;
+    let secure = !kiosk && app.host.public_url().starts_with("https:");
+    let cookie = token.set(&app.seat_cookie, secure);
+    Ok((cookie, Json(person_json(&app.host, person))).into_response())
+}
+
+pub(crate) async fn reset(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
+    complete(async move {
+        let erased = match seat_of(&app, &headers) {
+            Some(seat) => end_seat(&app, &seat, EndReason::Reset, "reset").await,
+            None => json!({}),
+        };
+        Ok((clear(&app.seat_cookie), Json(json!({"erased": erased}))).into_response())
+    })
+    .await
+}
+
+pub(crate) async fn decode(State(app): State<Arc<App>>, Picture(bytes): Picture) -> Result<Json<Value>, Problem> {
+    let app_for_place = Arc::clone(&app);
+    let _place = app_for_place.decoders.acquire().await.map_err(|_| Problem::shutting_down())?;
+    let decoded = tokio::task::spawn_blocking(move || decode::decode(&bytes)).await;
+    let decoded = decoded.unwrap_or_else(|error| Err(DecodeError::NotAPicture(error.to_string())));
+    match decoded {
+        Ok(texts) => Ok(Json(json!({"codes": texts}))),
+        Err(error) => {
+            let status = match error {
+                DecodeError::NotAPicture(_) => 415,
+                DecodeError::TooLarge { .. } => 413,
+                DecodeError::NoCode => 422,
+            };
+            Err(Problem::from_sentence(status, error.code(), "No code was read", &error.to_string()))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OpenBody {
+    Code {
+        code: String,
+        #[serde(default)]
+        language: String,
+    },
+    Page {
+        program: String,
+        #[serde(default)]
+        page: String,
+        #[serde(default)]
+        query: Query,
+        #[serde(default)]
+        language: String,
+        #[serde(default, rename = "fromProgram")]
+        from_program: String,
+    },
+}
+
+/// Parameters as an object, or as "a=1&b=2".
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Query {
+    Object(std::collections::BTreeMap<String, String>),
+    Text(String),
+    #[default]
+    Nothing,
+}
+
+impl Query {
+    fn pairs(self) -> Vec<(String, String)> {
+        match self {
+            Query::Object(pairs) => pairs.into_iter().collect(),
+            Query::Text(text) => {
+                let pairs = text.trim_start_matches('?').split('&').filter(|pair| !pair.is_empty());
+                pairs
+                    .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect()
+            }
+            Query::Nothing => Vec::new(),
+        }
+    }
+}
+
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Object(body): Object<OpenBody>,
+) -> Result<Json<Value>, Problem> {
+    let person = app.host.services.person(&seat.person).ok_or_else(Problem::no_person)?;
+    let request = match body {
+        OpenBody::Code { code, language } => OpenRequest::scan(code, language_or(&language, &person.language)),
+        OpenBody::Page {
+            program,
+            page,
+            query,
+            language,
+            from_program,
+        } => OpenRequest {
+            cause: match (from_program.is_empty(), page.is_empty()) {
+                (false, _) => "program",
+                (true, true) => "list",
+                (true, false) => "link",
+            }
+            .to_owned(),
+            target: Target::Page {
+                program: ProgramId::from(program.as_str()),
+                page,
+                query: query.pairs(),
+            },
+            language: language_or(&language, &person.language).to_owned(),
+            from_program: (!from_program.is_empty()).then(|| ProgramId::from(from_program.as_str())),
+        },
+    };
+    let opened = complete(async move {
+        let opened = Box::pin(app.host.open(&seat.person, request)).await?;
+        if let Err(session) = seat.add(opened.session.clone(), app.host.config.limits.sessions_per_seat) {
+            session.close(EndReason::Reset).await;
+            return Err(Problem::no_person());
+        }
+        Ok(opened)
+    })
+    .await?;
+    Ok(Json(opened_json(&opened)))
+}
+
+fn opened_json(opened: &Opened) -> Value {
+    json!({
+        "session": opened.session.id().to_string(),
+        "program": opened.program,
+        "permissions": opened.permissions,
+        "steps": opened.steps,
+        "totalUs": opened.total_us,
+    })
+}
