@@ -14,7 +14,8 @@ const LINGER: u32 = 25;
 /// A component made from one core module has three: the module, the shim of its imports and the fix-up.
 const CORE_INSTANCES: u32 = 8;
 const TABLES: u32 = 4;
-const TABLE_ELEMENTS: usize = 65_536;
+/// Of one table.
+pub(crate) const TABLE_ELEMENTS: usize = 65_536;
 const STACK: usize = 512 << 10;
 
 /// Settings that the compiled code depends on: the same in the compile child and here.

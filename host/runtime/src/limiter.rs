@@ -1,5 +1,6 @@
 //! Memory of one session: all linear memories and tables of its store together.
 
+use crate::engine::TABLE_ELEMENTS;
 use crate::receipt::Fault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -47,7 +48,11 @@ impl Limiter {
         let wanted = self.refused?;
         Some(Fault::new(
             "memory",
-            format!("wanted {} KiB of memory; the limit is {} KiB", wanted >> 10, self.limit >> 10),
+            format!(
+                "wanted {} KiB of memory and tables; the limit is {} KiB, and {TABLE_ELEMENTS} elements a table",
+                wanted >> 10,
+                self.limit >> 10
+            ),
         ))
     }
 
@@ -72,7 +77,13 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.fits(self.memory, self.elements.saturating_add(desired.saturating_sub(current))))
+        let elements = self.elements.saturating_add(desired.saturating_sub(current));
+        if desired > TABLE_ELEMENTS {
+            // The slot of the pool is no larger; noted here, so that the fault can say so.
+            self.refused = Some(self.memory.saturating_add(elements.saturating_mul(ELEMENT_BYTES)));
+            return Ok(false);
+        }
+        Ok(self.fits(self.memory, elements))
     }
 }
 
