@@ -84,7 +84,12 @@ impl Installed {
 
     /// Reads everything from disk and checks it.
     pub(crate) fn is_intact(&self) -> bool {
-        self.verify().is_ok() && self.files.entries.iter().all(|entry| self.files.read(&entry.name).is_ok())
+        let record = folder::read_record(&self.files.path)
+            .ok()
+            .and_then(|record| serde_json::from_slice::<Vec<EntryDigest>>(&record).ok());
+        self.verify().is_ok()
+            && record.as_ref() == Some(&self.files.entries)
+            && self.files.entries.iter().all(|entry| self.files.read(&entry.name).is_ok())
     }
 
     /// Its folder goes when the last holder lets go.
