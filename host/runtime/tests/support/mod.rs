@@ -1,6 +1,6 @@
 //! A runtime with fake services behind the real gate, and the guest that behaves as told.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -47,8 +47,17 @@ pub fn encode(module: &[u8]) -> Vec<u8> {
     wit_component::ComponentEncoder::default()
         .validate(true)
         .module(module)
-        .and_then(|mut encoder| encoder.encode())
+        .and_then(|encoder| encoder.encode())
         .expect("the module fits the contract")
+}
+
+/// One cache for all tests of a process: the guest is compiled once.
+pub fn compiled() -> PathBuf {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| tempfile::tempdir().expect("a temporary folder"))
+        .path()
+        .join("compiled")
 }
 
 /// Services that answer at once, and remember.
@@ -110,7 +119,6 @@ pub struct Rig {
     pub services: Arc<Services>,
     pub requested: Arc<Requested>,
     next: AtomicU64,
-    pub folder: Arc<tempfile::TempDir>,
 }
 
 pub fn requested(capabilities: &[&str]) -> Requested {
@@ -136,8 +144,7 @@ impl Rig {
     }
 
     pub fn with(change: impl FnOnce(&mut RuntimeConfig)) -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        let mut config = RuntimeConfig::new(folder.path().join("compiled"));
+        let mut config = RuntimeConfig::new(compiled());
         config.max_sessions = 128;
         config.compiler = compiler();
         config.sessions_per_person = 1_000;
@@ -147,11 +154,12 @@ impl Rig {
             services: Arc::default(),
             requested: Arc::new(requested(ALL)),
             next: AtomicU64::new(1),
-            folder,
         }
     }
 
     pub async fn program(&self) -> Arc<Program> {
+        static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+        let _one = ONE.lock().await;
         let made = self.runtime.program("hostile", &self.requested, || Ok(hostile().to_vec())).await;
         made.unwrap_or_else(|error| panic!("the guest compiles: {error}"))
     }

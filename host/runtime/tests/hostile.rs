@@ -1,0 +1,232 @@
+//! Programs that misbehave: what their person is told, and that a neighbour does not notice.
+
+mod support;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+use support::{ALL, Rig, Screen, encode, requested, until};
+use youji_api::Limits;
+use youji_runtime::*;
+
+/// Misbehaves in an export; returns the fault that the person sees. A neighbour is opened before and must go on as if nothing
+/// had happened.
+async fn check(act: &str, at: &str, code: &str, says: &str) -> Fault {
+    check_with(Rig::new(), act, at, code, says).await
+}
+
+async fn check_with(rig: Rig, act: &str, at: &str, code: &str, says: &str) -> Fault {
+    let (neighbour, mut screen) = rig.open("", "").await;
+    screen.tap("add").await;
+    let launched = rig.launch(act, at).await;
+    let fault = match (launched, at) {
+        (Err(LaunchError::Fault(fault)), _) => fault,
+        (Err(other), _) => panic!("{act} in {at}: {other}"),
+        (Ok((culprit, _)), _) => {
+            match at {
+                "event" => drop(culprit.deliver(youji_api::Event::new("changed"))),
+                "hidden" => culprit.hide(),
+                _ => drop(culprit.close(EndReason::Closed).await),
+            }
+            let ended = culprit.ended().await;
+            let wanted = if matches!(at, "event" | "hidden") {
+                EndReason::Fault
+            } else {
+                EndReason::Closed
+            };
+            assert_eq!(ended.reason, wanted, "{act} in {at}");
+            ended.fault.clone().unwrap_or_else(|| panic!("{act} in {at} is a fault"))
+        }
+    };
+    println!("{act} in {at}: {fault}");
+    assert_eq!(fault.code, code, "{act} in {at}: {fault}");
+    assert!(fault.message.contains(says), "{act} in {at}: {fault}");
+    assert!(fault.message.contains("Paid orders are safe"), "{fault}");
+    assert!(screen.tap("add").await.applied, "the neighbour goes on after {act} in {at}");
+    assert_eq!(screen.texts().await[0], "2");
+    let metrics = rig.runtime.metrics();
+    assert_eq!(
+        (metrics.sessions, metrics.instances),
+        (1, 1),
+        "only the neighbour is left after {act} in {at}"
+    );
+    assert_eq!(metrics.memory_bytes, neighbour.usage().memory_bytes);
+    assert_eq!(rig.services.ended.load(Relaxed), 1, "services were told once");
+    fault
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endless_loops_end_in_every_export() {
+    for at in ["launched", "shown", "event", "view", "hidden", "unloaded", "save-state"] {
+        check("loop", at, "cpu", "more than 100 ms of CPU time").await;
+    }
+}
+
+#[tokio::test]
+async fn memory_is_bounded() {
+    for at in ["launched", "event", "save-state"] {
+        check("memory", at, "memory", "65").await;
+    }
+}
+
+#[tokio::test]
+async fn traps_and_deep_stacks_end_the_session() {
+    for at in ["launched", "event", "view", "unloaded"] {
+        check("trap", at, "trap", at).await;
+        check("stack", at, "trap", "memory access").await;
+    }
+    check("trap-after-ticket", "event", "trap", "event").await;
+}
+
+#[tokio::test]
+async fn bad_views_are_named() {
+    for (act, says) in [
+        ("many", "1001 nodes; the limit is 1000"),
+        ("deep", "31 deep; the limit is 30"),
+        ("unclosed", "promises more children"),
+        ("two-roots", "outside the root"),
+        ("empty", "empty"),
+        ("long", "bytes of text; the limit is 262144"),
+    ] {
+        check(act, "view", "view", says).await;
+    }
+    check("huge", "view", "too-large", "1024 KiB").await;
+}
+
+#[tokio::test]
+async fn view_calls_nothing() {
+    let fault = check("call", "view", "in-view", "clock.now inside view").await;
+    assert!(fault.message.contains("pure"));
+    check("logs", "view", "in-view", "log.write inside view").await;
+}
+
+#[tokio::test]
+async fn host_calls_are_bounded() {
+    check("calls", "event", "host-calls", "more than 256 host calls for one event").await;
+    check("calls", "launched", "host-calls", "more than 256 host calls").await;
+    check("large-call", "event", "too-large", "1024 KiB").await;
+    let limited = Rig::with(|config| {
+        config.limits = Limits {
+            calls_per_second: 5,
+            ..Limits::default()
+        };
+    });
+    check_with(limited, "some-calls", "event", "host-calls", "more than 5 host calls a second").await;
+}
+
+#[tokio::test]
+async fn a_host_call_that_never_returns_ends_alone() {
+    let rig = Rig::with(|config| config.host_call_timeout = Duration::from_millis(200));
+    check_with(rig, "wait", "event", "host-timeout", "storage.get").await;
+}
+
+#[tokio::test]
+async fn pages_do_not_turn_without_end() {
+    check("pages", "event", "pages", "without end").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_lines_is_dropped_not_punished() {
+    let rig = Rig::new();
+    let (session, mut screen) = rig.open("logs", "event").await;
+    let event = screen.tap("add").await;
+    assert!(event.applied && session.try_ended().is_none());
+    assert_eq!(rig.services.lines.load(Relaxed), 200, "ten seconds' worth of 20 a second");
+}
+
+#[tokio::test]
+async fn more_ui_events_than_a_person_can_make_are_refused() {
+    let rig = Rig::new();
+    let (session, screen) = rig.open("busy", "event").await;
+    let node = screen.node("add").await;
+    let tap = |number: u32| {
+        session.ui_event(UiEvent {
+            node,
+            kind: "tap".into(),
+            value: None,
+            event_id: number.to_string(),
+        })
+    };
+    let acks = futures_util::future::join_all((0..200).map(tap)).await;
+    let applied = acks.iter().filter(|ack| ack.applied).count();
+    assert!((1..=128).contains(&applied), "{applied} of 200 were applied");
+}
+
+/// What no language does is written by hand: the body of `launched`.
+async fn by_hand(body: &str) -> Fault {
+    let text = format!(
+        r#"(module
+        (memory (export "memory") 1)
+        (table 1 funcref)
+        (func $deeper (call $deeper))
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024)
+        (func (export "youji:miniapp/program@1.0.0#launched") (param i32 i32 i32 i32 i32 i32) {body})
+        (func (export "youji:miniapp/program@1.0.0#lifecycle") (param i32 i32 i32 i32))
+        (func (export "youji:miniapp/program@1.0.0#event") (param i32 i32 i32 i64 i32 i32 i32 i32))
+        (func (export "youji:miniapp/program@1.0.0#view") (result i32) i32.const 0)
+        (func (export "youji:miniapp/program@1.0.0#save-state") (result i32) i32.const 0))"#
+    );
+    let mut module = wat::parse_str(text).expect("the module is well formed");
+    let mut resolve = wit_parser::Resolve::default();
+    let (package, _) = resolve.push_dir("../../sdk/wit").expect("the contract parses");
+    let world = resolve.select_world(&[package], Some("mini-program")).expect("the world is there");
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding, false).expect("it embeds");
+    let wasm = encode(&module);
+    let rig = Rig::new();
+    let program = rig
+        .runtime
+        .program(body, &requested(ALL), move || Ok(wasm))
+        .await
+        .expect("it compiles");
+    match rig.runtime.launch(rig.request(program, "", "", "ann")).await {
+        Err(LaunchError::Fault(fault)) => fault,
+        other => panic!("it is at fault and opens: {}", other.is_ok()),
+    }
+}
+
+#[tokio::test]
+async fn tables_and_the_stack_are_bounded() {
+    let grow = "(loop (br_if 0 (i32.ne (table.grow 0 (ref.null func) (i32.const 5000)) (i32.const -1)))) unreachable";
+    let fault = by_hand(grow).await;
+    assert!(fault.code == "memory" && fault.message.contains("65536 elements"), "{fault}");
+    let fault = by_hand("(call $deeper)").await;
+    assert!(fault.code == "stack" && fault.message.contains("stack in launched"), "{fault}");
+}
+
+/// Coarse, for a busy machine and an unoptimised host; `youji bench runaway` measures it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runaways_give_way_and_end_soon() {
+    let rig = Rig::new();
+    let program = rig.program().await;
+    let (session, _) = rig.open("", "").await;
+    let mut screen = Screen::of(&session);
+    let node = screen.node("add").await;
+    let launches = (0..8).map(|_| rig.runtime.launch(rig.request(program.clone(), "loop", "event", "bob")));
+    let culprits = futures_util::future::join_all(launches).await;
+    let mut ends = Vec::new();
+    for culprit in culprits {
+        let (culprit, _) = culprit.expect("it opens");
+        culprit.deliver(youji_api::Event::new("changed"));
+        ends.push(culprit);
+    }
+    let mut waits = Vec::new();
+    while ends.iter().any(|culprit| culprit.try_ended().is_none()) && waits.len() < 5_000 {
+        let began = Instant::now();
+        assert!(screen.event(node, "tap", None).await.applied);
+        waits.push(began.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    waits.sort_unstable();
+    println!(
+        "{} events among 8 runaways, median {:?}, longest {:?}",
+        waits.len(),
+        waits[waits.len() / 2],
+        waits[waits.len() - 1]
+    );
+    assert!(waits.len() > 20 && waits[waits.len() / 2] < Duration::from_millis(50));
+    for culprit in ends {
+        let cpu = culprit.ended().await.receipt.before.cpu_us;
+        assert!((100_000..150_000).contains(&cpu), "{cpu} µs of CPU time");
+    }
+    until("nothing is left of them", || rig.runtime.metrics().instances == 1).await;
+}
