@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{COMPONENT, ICON, MANIFEST, draft, key, limits, seeded};
+use common::{COMPONENT, ICON, MANIFEST, draft, key, limits, seeded, with_block};
 use rand::Rng;
 use std::io::{Cursor, Write};
-use youji_package::{Draft, Package, PackageError, PackageLimits, PublisherKey};
+use youji_package::{Digest, Draft, Package, PackageError, PackageLimits, PublisherKey};
 use zip::write::SimpleFileOptions;
 
 /// Refused, and the message names what it is about.
@@ -32,18 +32,6 @@ fn zip_of(entries: &[(&str, &[u8], SimpleFileOptions)]) -> Vec<u8> {
     with_block(writer.finish().unwrap().into_inner())
 }
 
-fn with_block(plain: Vec<u8>) -> Vec<u8> {
-    let end = plain.len() - 22;
-    let central = u32::from_le_bytes(plain[end + 16..end + 20].try_into().unwrap()) as usize;
-    let mut bytes = plain[..central].to_vec();
-    bytes.extend_from_slice(b"YJSIGN01");
-    bytes.extend_from_slice(&[1; 96]);
-    bytes.extend_from_slice(&plain[central..]);
-    let at = bytes.len() - 6;
-    bytes[at..at + 4].copy_from_slice(&(central as u32 + 104).to_le_bytes());
-    bytes
-}
-
 fn stored() -> SimpleFileOptions {
     SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored)
 }
@@ -65,6 +53,11 @@ fn the_same_files_give_the_same_bytes_and_come_back_whole() {
     let package = Package::open(&first, &limits()).unwrap();
     assert_eq!(package.publisher.id(), key().id());
     assert_eq!(package.digest, draft().digest(&key().id()));
+    assert_eq!(package.seal.verify(&package.digest).unwrap().id(), key().id());
+    assert!(
+        package.seal.verify(&Digest::of(b"other content")).is_err(),
+        "the seal is of this content only"
+    );
     assert_eq!(package.wasm(), COMPONENT);
     assert_eq!(package.get("common/icon.svg"), Some(ICON.as_bytes()));
     assert_ne!(

@@ -35,3 +35,16 @@ pub(crate) fn seeded() -> ChaCha8Rng {
     eprintln!("YOUJI_SEED={seed}");
     ChaCha8Rng::seed_from_u64(seed)
 }
+
+/// Puts a signature block that fits nothing into a ZIP.
+pub(crate) fn with_block(plain: Vec<u8>) -> Vec<u8> {
+    let end = plain.len() - 22;
+    let central = u32::from_le_bytes(plain[end + 16..end + 20].try_into().unwrap()) as usize;
+    let mut bytes = plain[..central].to_vec();
+    bytes.extend_from_slice(b"YJSIGN01");
+    bytes.extend_from_slice(&[1; 96]);
+    bytes.extend_from_slice(&plain[central..]);
+    let at = bytes.len() - 6;
+    bytes[at..at + 4].copy_from_slice(&(central as u32 + 104).to_le_bytes());
+    bytes
+}
