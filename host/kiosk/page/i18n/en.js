@@ -221,6 +221,11 @@ export const en = {
   'step.save': 'Save state',
   'step.drop': 'Free',
   'step.erase': 'Erase',
+  'step.admit': 'Admit',
+  'step.started': 'Set up',
+  'step.tree': 'Build view',
+  'step.services': 'Clear services',
+  'step.free': 'Give back',
   'step.decode': 'Decode',
 
   'widget.unknown': 'Something this page does not know yet: {kind}',

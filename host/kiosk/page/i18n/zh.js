@@ -221,6 +221,11 @@ export const zh = {
   'step.save': '存状态',
   'step.drop': '释放',
   'step.erase': '清除',
+  'step.admit': '放行',
+  'step.started': '就位',
+  'step.tree': '建界面',
+  'step.services': '清服务',
+  'step.free': '归还',
   'step.decode': '识别',
 
   'widget.unknown': '这里有一个本页还不认识的部件：{kind}',
