@@ -1,15 +1,51 @@
 //! Identity, consent, payment, messaging, records and timers: the capabilities for real.
 //!
+//! Every act that changes something is one entry of the log, decided by one writer: a payment with its transfer, order, receipt,
+//! outcome, message and stamp happens whole or not at all. What is personal in an entry is sealed with the person's key.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`config`] | what a host decides about its services: folder, clock, randomness, limits |
 //! | [`model`] | plain values that services hand to a kiosk: people, messages, receipts, consents |
-//! | [`services`] | [`Services`]: opening, sessions, what a kiosk asks for |
+//! | [`services`] | [`Services`]: opening, closing, and what every part uses |
+//! | [`sign`] | secret signs: pictures and words |
+//! | `caps` | `Capabilities`: one line a call |
+//! | `state`, `apply`, `keys`, `blob` | what decisions look at; entries and what they do; where values stand |
+//! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
+//! | `merchants`, `order`, `payment`, `money` | who is paid, what an order must be, the one act of a payment |
+//! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
+//! | `messaging` | subscriptions, messages, the inbox |
+//! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
+//! | `small`, `counts` | timers, scanner, place, randomness, log; the day's counts |
 
+mod apply;
+mod blob;
 mod caps;
 pub mod config;
+mod consent;
+mod counts;
+mod forget;
+mod hostkey;
+mod keys;
+mod merchants;
+mod messaging;
 pub mod model;
+mod money;
+mod order;
+mod outcomes;
+mod payment;
+mod people;
+mod pin;
+mod records;
+mod rows;
 pub mod services;
+mod sessions;
+mod sheets;
+pub mod sign;
+mod small;
+mod state;
+mod storage;
+mod watch;
 
 pub use config::{Clock, Directory, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
 pub use model::{ConsentRow, Counter, DayCounts, Erased, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};

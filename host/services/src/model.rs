@@ -220,3 +220,14 @@ pub struct LogLine {
     /// What it said.
     pub message: String,
 }
+
+impl DayCounts {
+    pub(crate) fn add(&mut self, more: &DayCounts) {
+        self.scans = self.scans.saturating_add(more.scans);
+        self.opens = self.opens.saturating_add(more.opens);
+        self.orders = self.orders.saturating_add(more.orders);
+        self.turnover = self.turnover.saturating_add(more.turnover);
+        self.faults = self.faults.saturating_add(more.faults);
+        self.unloads = self.unloads.saturating_add(more.unloads);
+    }
+}

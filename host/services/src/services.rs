@@ -1,9 +1,24 @@
-//! The services of a host.
+//! The services of a host: opening and closing, and what every part of them uses.
 
+use crate::apply::{Change, Core, Decide};
+use crate::blob::Blob;
 use crate::config::{Directory, ServicesConfig};
-use crate::model::{ConsentRow, Counter, DayCounts, Erased, LogLine, Merchant, Message, NewPerson, Person, Receipt};
-use std::sync::Arc;
-use youji_api::{Answer, Deliver, Failure, OpenId, PersonId, ProgramId, PublisherId, SessionId, SheetId, Ticket};
+use crate::hostkey::HostKey;
+use crate::model::DayCounts;
+use crate::money;
+use crate::sessions::Live;
+use crate::state::State;
+use parking_lot::{Mutex, RwLock};
+use std::any::Any;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
+use youji_store::{Commit, CommitOptions, KeyError, Keyring, SledMap, Stamp, StoreError};
 
 /// Why the services did not open.
 #[derive(Debug, thiserror::Error)]
@@ -16,204 +31,315 @@ pub enum OpenError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
+    /// The wallet's currency is not one that this host knows.
+    #[error("currency {0}: a wallet holds one of CNY, EUR, HKD, JPY, SGD, USD")]
+    Currency(String),
+    /// The log, the map or the keys can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
-/// Capabilities for real, and what a kiosk needs beside them. Everything that is answered is durable.
-pub struct Services {}
+/// Capabilities for real, and what a kiosk needs beside them.
+///
+/// What is answered is durable. What a screen is shown of a balance or a list of people may be ahead of the disk by one group commit.
+pub struct Services {
+    pub(crate) me: Weak<Services>,
+    pub(crate) config: ServicesConfig,
+    /// Of the wallet's currency.
+    pub(crate) ledger_number: u32,
+    pub(crate) state: Arc<RwLock<State>>,
+    pub(crate) log: Commit<Core>,
+    pub(crate) ring: Keyring,
+    pub(crate) host: HostKey,
+    pub(crate) live: Mutex<HashMap<SessionId, Live>>,
+    deliver: RwLock<Option<Arc<dyn Deliver>>>,
+    directory: RwLock<Option<Arc<dyn Directory>>>,
+    /// Counted since the last entry that holds counts.
+    pub(crate) counts: Mutex<DayCounts>,
+    /// Tries with codes that nobody has: how many, and locked until when.
+    pub(crate) strangers: Mutex<HashMap<String, (u32, u64)>>,
+    /// Memory-hard hashes at once.
+    pub(crate) hashing: Semaphore,
+    last_ticket: AtomicU64,
+    background: Mutex<Vec<AbortHandle>>,
+}
 
-#[allow(clippy::todo, clippy::unused_async, unused_variables, reason = "bodies follow")]
 impl Services {
-    /// Opens or makes the folder and recovers what was acknowledged. Needs a Tokio runtime.
+    /// Opens or makes the folder and recovers what was acknowledged. Blocks for as long as recovery takes; needs a Tokio runtime for
+    /// its background tasks.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open(config: ServicesConfig) -> Result<Arc<Services>, OpenError> {
-        todo!()
+        let (ledger_number, _) = money::currency(&config.currency).ok_or_else(|| OpenError::Currency(config.currency.clone()))?;
+        let dir = config.data_dir.clone();
+        make_private(&dir)?;
+        let host = HostKey::open(&dir.join("host.key")).map_err(|error| folder(&dir.join("host.key"), &error))?;
+        let ring = Keyring::open(&dir.join("keys"))?;
+        let map = Arc::new(SledMap::open(&dir.join("map"))?);
+        let mut options = CommitOptions::new(&dir);
+        let clock = config.clock.clone();
+        options.clock = Arc::new(move || clock.now_ms().saturating_mul(1_000_000));
+        let state = Arc::new(RwLock::new(State::default()));
+        let shared = state.clone();
+        let (log, recovery) = Commit::open(options, map, move || {
+            *shared.write() = State::default();
+            Core(shared.clone())
+        })?;
+        tracing::info!(sequence = recovery.sequence, replayed = recovery.replayed, took = ?recovery.took, "services opened");
+        let services = Arc::new_cyclic(|me| Services {
+            me: me.clone(),
+            config,
+            ledger_number,
+            state,
+            log,
+            ring,
+            host,
+            live: Mutex::default(),
+            deliver: RwLock::default(),
+            directory: RwLock::default(),
+            counts: Mutex::default(),
+            strangers: Mutex::default(),
+            hashing: Semaphore::new(2),
+            last_ticket: AtomicU64::new(0),
+            background: Mutex::default(),
+        });
+        services.start_background();
+        Ok(services)
+    }
+
+    fn start_background(self: &Arc<Self>) {
+        let notices = self.log.notices();
+        let watching = tokio::spawn(crate::watch::run(self.me.clone(), notices));
+        let me = self.me.clone();
+        let tending = tokio::spawn(async move {
+            if let Some(services) = me.upgrade() {
+                services.finish_forgetting().await;
+            }
+            loop {
+                match me.upgrade() {
+                    None => return,
+                    Some(services) => services.tend().await,
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        *self.background.lock() = vec![watching.abort_handle(), tending.abort_handle()];
     }
 
     /// How services reach sessions; until it is set, nothing is delivered.
     pub fn set_deliver(&self, deliver: Arc<dyn Deliver>) {
-        todo!()
+        *self.deliver.write() = Some(deliver);
     }
 
     /// Names of programs and publishers for sheets; until it is set, ids stand in their place.
     pub fn set_directory(&self, directory: Arc<dyn Directory>) {
-        todo!()
+        *self.directory.write() = Some(directory);
     }
 
-    /// Writes a checkpoint. Call it last; calls after it fail.
+    /// Writes a checkpoint and lets the folder go. Call it last; calls after it fail.
     pub async fn shutdown(&self) {
-        todo!()
+        for task in self.background.lock().drain(..) {
+            task.abort();
+        }
+        let timers: Vec<AbortHandle> = self.live.lock().drain().flat_map(|(_, live)| live.timers.into_values()).collect();
+        for timer in timers {
+            timer.abort();
+        }
+        if let Err(failure) = self.write_counts().await {
+            tracing::warn!(%failure, "the day's last counts were not written");
+        }
+        if let Err(error) = self.log.close().await {
+            tracing::warn!(%error, "no checkpoint at shutdown; the next start replays more");
+        }
     }
 
-    // People.
-
-    /// A fresh person with a balance, erased at reset. `language` is BCP 47.
+    /// Checks every sum of the ledger.
     ///
     /// # Errors
-    /// "failed" when it could not be made durable.
-    pub async fn create_visitor(&self, language: &str) -> Result<Person, Failure> {
-        todo!()
+    /// What does not hold, in words.
+    pub async fn check_ledger(&self) -> Result<(), String> {
+        let checked = self.log.read(|core| core.0.read().ledger.check_invariants()).await;
+        checked.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
-    /// A person who signs in by code and PIN. The same code again answers the person who has it.
+    /// Walks through the whole log and checks its chain. Answers how many entries it has.
     ///
     /// # Errors
-    /// "invalid" for a malformed code or PIN; "taken" when the code is another name's.
-    pub async fn create_person(&self, new: NewPerson) -> Result<Person, Failure> {
-        todo!()
-    }
-
-    /// Who has that code and PIN.
-    ///
-    /// # Errors
-    /// "denied" when they do not match (the same for a code that nobody has); "limit" while locked out, with "retry-after-ms".
-    pub async fn sign_in(&self, code: &str, pin: &str) -> Result<Person, Failure> {
-        todo!()
-    }
-
-    /// A person, none after they were forgotten.
-    pub fn person(&self, id: &PersonId) -> Option<Person> {
-        todo!()
-    }
-
-    /// All people, for the operator: oldest first.
-    pub fn people(&self) -> Vec<Person> {
-        todo!()
-    }
-
-    /// Remembers the language for messages.
-    ///
-    /// # Errors
-    /// "not-found".
-    pub async fn set_language(&self, id: &PersonId, language: &str) -> Result<(), Failure> {
-        todo!()
-    }
-
-    /// Erases a person: key destroyed, projections removed. Ledger and audit stay under a pseudonym.
-    ///
-    /// # Errors
-    /// "failed" when it could not be made durable.
-    pub async fn forget(&self, id: &PersonId) -> Result<Erased, Failure> {
-        todo!()
-    }
-
-    /// Roles that the publisher gave to the person, such as "kitchen"; sorted.
-    pub fn roles(&self, person: &PersonId, publisher: &PublisherId) -> Vec<String> {
-        todo!()
-    }
-
-    /// Gives or takes a role.
-    ///
-    /// # Errors
-    /// "invalid", "not-found".
-    pub async fn set_role(&self, person: &PersonId, publisher: &PublisherId, role: &str, granted: bool) -> Result<(), Failure> {
-        todo!()
-    }
-
-    /// Adds to a wallet from the host's funding account; the same key again does nothing. Answers the balance.
-    ///
-    /// # Errors
-    /// "not-found"; "taken" when the key was used for another person or amount; "invalid" for an amount out of bounds.
-    pub async fn top_up(&self, person: &PersonId, amount: u64, idempotency_key: &str) -> Result<u64, Failure> {
-        todo!()
+    /// Which file and byte is damaged.
+    pub async fn verify_log(&self) -> Result<u64, String> {
+        let reader = self.log.log().clone();
+        let verified = tokio::task::spawn_blocking(move || reader.verify()).await;
+        let verified = verified.map_err(|error| error.to_string())?;
+        verified.map(|verified| verified.entries).map_err(|error| error.to_string())
     }
 
     /// The person as that program knows them.
     pub fn open_id(&self, person: &PersonId, program: &ProgramId) -> OpenId {
-        todo!()
+        self.host.open_id(person, program)
     }
 
     /// The person as that publisher's programs know them.
     pub fn union_id(&self, person: &PersonId, publisher: &PublisherId) -> OpenId {
-        todo!()
+        self.host.union_id(person, publisher)
     }
 
-    // Merchants.
-
-    /// Enrols a merchant, or the publisher itself (empty id), under its stored name. Again: renames it.
-    ///
-    /// # Errors
-    /// "invalid" for a malformed id or name.
-    pub async fn enrol_merchant(&self, merchant: Merchant) -> Result<(), Failure> {
-        todo!()
+    /// Decides and writes one act. Ready once it is durable; nothing was changed after an error, unless it says that only a
+    /// restart tells.
+    pub(crate) async fn commit<T, D>(&self, decide: D) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        D: FnOnce(&State, Stamp) -> Result<(Vec<Change>, T), Failure> + Send + 'static,
+    {
+        let decide: Decide = Box::new(move |state, stamp| {
+            let (changes, answer) = decide(state, stamp)?;
+            Ok((changes, Box::new(answer) as Box<dyn Any + Send>))
+        });
+        let answer = self.log.submit(decide).await.map_err(|error| store_failure(&error))??;
+        let wrong = |_| Failure::new(codes::FAILED, "the host mixed up two answers; this is a defect of the host");
+        answer.downcast::<T>().map(|answer| *answer).map_err(wrong)
     }
 
-    /// Merchants of a publisher with what they took in, in minor units.
-    pub fn merchants(&self, publisher: &PublisherId) -> Vec<(Merchant, u64)> {
-        todo!()
+    /// Writes changes that need no decision.
+    pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<(), Failure> {
+        self.commit(move |_, _| Ok((changes, ()))).await
     }
 
-    // What a person sees and decides.
-
-    /// Answers a sheet. Only the session that it was shown to may, and only once.
-    ///
-    /// # Errors
-    /// "not-found" for a sheet that is not open there; "denied" for a wrong PIN (the sheet stays open); "limit" while locked out.
-    /// A payment that could not be made (balance, a conflicting row) is `Ok`: its outcome says so.
-    pub async fn answer(&self, session: SessionId, sheet: SheetId, answer: Answer) -> Result<(), Failure> {
-        todo!()
+    pub(crate) fn seal(&self, person: &PersonId, purpose: &str, bytes: &[u8]) -> Result<Blob, Failure> {
+        let sealed = self.ring.seal(person.as_str(), purpose.as_bytes(), bytes);
+        sealed.map(Blob::from).map_err(|error| key_failure(&error))
     }
 
-    /// What the screen scanned for a program, or `None` when the person closed the scanner. `page` and `scene` if it is a code
-    /// of the same program.
-    ///
-    /// # Errors
-    /// "not-found" when no scan with that ticket is open in the session.
-    pub async fn scanned(&self, session: SessionId, ticket: Ticket, text: Option<&str>, own: Option<(&str, &str)>) -> Result<(), Failure> {
-        todo!()
+    pub(crate) fn unseal(&self, person: &PersonId, purpose: &str, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+        let opened = self.ring.open_sealed(person.as_str(), purpose.as_bytes(), bytes);
+        opened.map_err(|error| key_failure(&error))
     }
 
-    /// Messages after a sequence number, oldest first.
-    pub async fn inbox(&self, person: &PersonId, after: u64) -> Vec<Message> {
-        todo!()
+    /// Values of the projection, in the order of the keys.
+    pub(crate) async fn fetch(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, Failure> {
+        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+        self.log.map().get(&keys).await.map_err(|error| store_failure(&error))
     }
 
-    /// Marks messages as read, up to and with that one. Answers how many are unread.
-    ///
-    /// # Errors
-    /// "not-found".
-    pub async fn mark_read(&self, person: &PersonId, sequence: u64) -> Result<u64, Failure> {
-        todo!()
+    /// A value that was cut into pieces; none when a piece is not there.
+    pub(crate) async fn fetch_pieces(&self, key: &[u8], len: u32) -> Result<Option<Vec<u8>>, Failure> {
+        let pieces = self.fetch(&crate::keys::pieces(key, len as usize)).await?;
+        let whole: Option<Vec<Vec<u8>>> = pieces.into_iter().collect();
+        Ok(whole.map(|pieces| pieces.concat()))
     }
 
-    /// Receipts of a person, newest first.
-    pub async fn receipts(&self, person: &PersonId) -> Vec<Receipt> {
-        todo!()
+    /// Milliseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        self.config.clock.now_ms()
     }
 
-    /// Whether the document is a receipt of this host, unaltered.
-    pub fn verify_receipt(&self, document: &str) -> bool {
-        todo!()
+    pub(crate) fn draw(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.config.random.fill(&mut bytes);
+        u64::from_be_bytes(bytes)
     }
 
-    /// What a person decided, by program and scope.
-    pub fn consents(&self, person: &PersonId) -> Vec<ConsentRow> {
-        todo!()
+    /// A fresh random id of 26 letters and digits.
+    pub(crate) fn draw_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.config.random.fill(&mut bytes);
+        data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase()
     }
 
-    /// Grants or withdraws a scope. A withdrawal bites at the next call; running sessions get a "settings" event.
-    ///
-    /// # Errors
-    /// "not-found" when the person was never asked for it.
-    pub async fn set_consent(&self, person: &PersonId, program: &ProgramId, scope: &str, granted: bool) -> Result<(), Failure> {
-        todo!()
+    /// A ticket: by time, so that the oldest are known, with 20 random bits; rising within a process, and positive as an `i64`.
+    pub(crate) fn ticket(&self) -> Ticket {
+        let fresh = (self.now().min(1 << 42) << 20) | (self.draw() & 0xF_FFFF);
+        let update = |last: u64| Some(fresh.max(last + 1));
+        let last = self.last_ticket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        Ticket(fresh.max(last.unwrap_or_default() + 1))
     }
 
-    // What an operator and an inspector see.
-
-    /// Counts one. Orders and turnover are counted by the payment itself.
-    pub fn count(&self, counter: Counter) {
-        todo!()
+    pub(crate) fn deliver(&self) -> Option<Arc<dyn Deliver>> {
+        self.deliver.read().clone()
     }
 
-    /// Counts of the current day (UTC).
-    pub fn day_counts(&self) -> DayCounts {
-        todo!()
+    pub(crate) fn tell(&self, session: SessionId, event: Event) -> bool {
+        self.deliver()
+            .is_some_and(|deliver| deliver.event(&Recipient::Session(session), event))
     }
 
-    /// The last lines that a live session logged.
-    pub fn log_lines(&self, session: SessionId) -> Vec<LogLine> {
-        todo!()
+    pub(crate) fn program_name(&self, program: &ProgramId, language: &str) -> String {
+        let directory = self.directory.read().clone();
+        let name = directory.and_then(|directory| directory.program_name(program, language));
+        name.unwrap_or_else(|| program.to_string())
     }
+
+    pub(crate) fn publisher_name(&self, publisher: &PublisherId, language: &str) -> String {
+        let directory = self.directory.read().clone();
+        let name = directory.and_then(|directory| directory.publisher_name(publisher));
+        let own = || {
+            self.state
+                .read()
+                .merchant(publisher, "")
+                .map(|names| names.in_language(language).to_owned())
+        };
+        name.or_else(own).unwrap_or_else(|| publisher.to_string())
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("data_dir", &self.config.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+fn folder(path: &Path, error: &std::io::Error) -> OpenError {
+    OpenError::Folder {
+        path: path.display().to_string(),
+        reason: format!("{error}; name a folder that this user may write to"),
+    }
+}
+
+fn make_private(dir: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| folder(dir, &error))
+}
+
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
+    tracing::error!(%error, "the store refused");
+    Failure::new(codes::FAILED, error.to_string())
+}
+
+pub(crate) fn key_failure(error: &KeyError) -> Failure {
+    match error {
+        KeyError::Forgotten | KeyError::Missing => Failure::new(codes::NOT_FOUND, "no such person on this host, or they were forgotten"),
+        error => {
+            tracing::error!(%error, "a key or a sealed value can't be used");
+            Failure::new(codes::FAILED, error.to_string())
+        }
+    }
+}
+
+pub(crate) fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(codes::INVALID, message)
+}
+
+pub(crate) fn not_found(message: impl Into<String>) -> Failure {
+    Failure::new(codes::NOT_FOUND, message)
+}
+
+pub(crate) fn limit(message: impl Into<String>) -> Failure {
+    Failure::new(codes::LIMIT, message)
+}
+
+/// A name that a program chose: 1 to `most` characters, no control characters.
+pub(crate) fn check_name(what: &str, name: &str, most: usize) -> Result<(), Failure> {
+    if name.is_empty() || name.len() > most * 4 || name.chars().count() > most {
+        return Err(limit(format!(
+            "{what}: 1 to {most} characters expected, {} came",
+            name.chars().count()
+        )));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(invalid(format!("{what}: control characters are not allowed")));
+    }
+    Ok(())
 }

@@ -1,0 +1,532 @@
+//! Entries of the log and what they do: the only place where the state changes, live and at replay alike.
+
+use crate::blob::Blob;
+use crate::keys;
+use crate::model::{DayCounts, Names};
+use crate::state::{OrderState, PersonInProgram, PersonState, RowState, State};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use std::any::Any;
+use std::sync::Arc;
+use youji_api::{Failure, OpenId, PersonId, ProgramId, PublisherId};
+use youji_ledger::{Account, AccountError, Transfer};
+use youji_store::{Decision, Effects, Machine, Stamp};
+
+/// Everything that one act changes, whole or not at all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) changes: Vec<Change>,
+}
+
+/// One change. Never reuse a name; give new members a default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Change {
+    Account(Account),
+    Transfers(Vec<Transfer>),
+    Person {
+        person: PersonId,
+        visitor: bool,
+        language: String,
+        code: Option<String>,
+        has_pin: bool,
+        profile: Blob,
+    },
+    Language {
+        person: PersonId,
+        language: String,
+    },
+    Tries {
+        person: PersonId,
+        tries: u32,
+        locked_until: u64,
+    },
+    Gone {
+        person: PersonId,
+    },
+    Role {
+        person: PersonId,
+        publisher: PublisherId,
+        role: String,
+        granted: bool,
+    },
+    Merchant {
+        publisher: PublisherId,
+        merchant: String,
+        name: Names,
+    },
+    Known {
+        person: PersonId,
+        program: ProgramId,
+        open_id: OpenId,
+    },
+    Consent {
+        person: PersonId,
+        program: ProgramId,
+        scope: String,
+        granted: bool,
+        at: u64,
+    },
+    Stored {
+        person: PersonId,
+        program: ProgramId,
+        key: String,
+        bytes: u32,
+        /// None: removed.
+        value: Option<Blob>,
+    },
+    Row {
+        program: ProgramId,
+        collection: String,
+        key: String,
+        row: RowState,
+        /// None: the value stays, a stamp changed.
+        value: Option<Blob>,
+    },
+    RowGone {
+        program: ProgramId,
+        collection: String,
+        key: String,
+    },
+    Order {
+        program: ProgramId,
+        order_no: String,
+        order: OrderState,
+        /// The sealed order; none: it stays.
+        body: Option<Blob>,
+    },
+    Outcome {
+        person: PersonId,
+        program: ProgramId,
+        ticket: u64,
+        event: Blob,
+        /// At most so many are kept.
+        keep: usize,
+    },
+    Taken {
+        person: PersonId,
+        program: ProgramId,
+        ticket: u64,
+    },
+    Message {
+        person: PersonId,
+        expires: u64,
+        message: Blob,
+        keep: usize,
+        /// Person and program that sent it, with its client id and the hash of the content; none: the host.
+        sender: Option<(PersonId, ProgramId, String, String)>,
+    },
+    Read {
+        person: PersonId,
+        sequence: u64,
+    },
+    Receipt {
+        person: PersonId,
+        receipt: Blob,
+    },
+    Saved {
+        person: PersonId,
+        program: ProgramId,
+        expires: u64,
+        /// None: nothing is kept.
+        state: Option<Blob>,
+    },
+    Counted {
+        day: u64,
+        counts: DayCounts,
+    },
+    /// A use of personal data or a decision about it. Stands in the chain only.
+    Audit {
+        person: PersonId,
+        program: Option<ProgramId>,
+        act: String,
+        about: Vec<String>,
+    },
+}
+
+/// What watchers hear: a row was written, stamped or removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Notice {
+    pub(crate) program: ProgramId,
+    pub(crate) collection: Arc<str>,
+    pub(crate) key: Arc<str>,
+    pub(crate) row: Arc<RowState>,
+    pub(crate) removed: bool,
+}
+
+/// How many messages of one sender in one program are remembered, so that a repetition is known.
+const SENT_KEPT: usize = 500;
+
+type Applying<'a> = &'a mut Effects<Notice>;
+
+fn put_pieces(effects: Applying<'_>, key: &[u8], value: &[u8]) {
+    for (piece, bytes) in keys::cut(key, value) {
+        effects.put(piece, bytes);
+    }
+}
+
+fn delete_pieces(effects: Applying<'_>, key: &[u8], len: u32) {
+    for piece in keys::pieces(key, len as usize) {
+        effects.delete(piece);
+    }
+}
+
+fn length(value: &Blob) -> u32 {
+    u32::try_from(value.0.len()).unwrap_or(u32::MAX)
+}
+
+fn row_notice(program: &ProgramId, collection: &str, key: &str, row: &RowState, removed: bool) -> Notice {
+    Notice {
+        program: program.clone(),
+        collection: collection.into(),
+        key: key.into(),
+        row: Arc::new(row.clone()),
+        removed,
+    }
+}
+
+impl State {
+    fn person_mut(&mut self, person: &PersonId) -> Result<&mut PersonState, String> {
+        self.people
+            .get_mut(person)
+            .ok_or_else(|| "the entry names a person who is not there".to_owned())
+    }
+
+    fn program_mut(&mut self, person: &PersonId, program: &ProgramId) -> Result<&mut PersonInProgram, String> {
+        Ok(self.person_mut(person)?.programs.entry(program.clone()).or_default())
+    }
+
+    fn apply_one(&mut self, change: &Change, stamp: Stamp, effects: Applying<'_>) -> Result<(), String> {
+        match change {
+            Change::Account(account) => match self.ledger.open_account(account, stamp.at) {
+                Ok(_) | Err(AccountError::Exists) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
+            Change::Transfers(transfers) => {
+                let applied = self.ledger.apply(transfers, stamp.at);
+                match applied.fault() {
+                    None => Ok(()),
+                    Some((at, error)) => Err(format!("transfer {at} of the entry was decided and does not apply: {error}")),
+                }
+            }
+            Change::Person {
+                person,
+                visitor,
+                language,
+                code,
+                has_pin,
+                profile,
+            } => {
+                if let Some(code) = code {
+                    self.codes.insert(code.clone(), person.clone());
+                }
+                let state = self.people.entry(person.clone()).or_default();
+                state.visitor = *visitor;
+                state.since = stamp.sequence;
+                state.language.clone_from(language);
+                state.code.clone_from(code);
+                state.has_pin = *has_pin;
+                state.profile = profile.clone();
+                Ok(())
+            }
+            Change::Language { person, language } => {
+                self.person_mut(person)?.language.clone_from(language);
+                Ok(())
+            }
+            Change::Tries {
+                person,
+                tries,
+                locked_until,
+            } => {
+                let state = self.person_mut(person)?;
+                (state.tries, state.locked_until) = (*tries, *locked_until);
+                Ok(())
+            }
+            Change::Gone { person } => {
+                self.forget(person, effects);
+                Ok(())
+            }
+            Change::Role {
+                person,
+                publisher,
+                role,
+                granted,
+            } => {
+                let role = (publisher.clone(), role.clone());
+                let roles = &mut self.person_mut(person)?.roles;
+                if *granted {
+                    roles.insert(role);
+                } else {
+                    roles.remove(&role);
+                }
+                Ok(())
+            }
+            Change::Merchant { publisher, merchant, name } => {
+                let merchants = self.merchants.entry(publisher.clone()).or_default();
+                merchants.insert(merchant.clone(), name.clone());
+                Ok(())
+            }
+            Change::Known { person, program, open_id } => {
+                self.program_mut(person, program)?.open_id = Some(open_id.clone());
+                let known = self.open_ids.entry(program.clone()).or_default();
+                known.insert(open_id.clone(), person.clone());
+                Ok(())
+            }
+            Change::Consent {
+                person,
+                program,
+                scope,
+                granted,
+                at,
+            } => {
+                let consents = &mut self.program_mut(person, program)?.consents;
+                consents.insert(scope.clone(), (*granted, *at));
+                Ok(())
+            }
+            Change::Counted { day, counts } => {
+                let total = self.days.entry(*day).or_default();
+                total.add(counts);
+                while self.days.len() > 400 {
+                    self.days.pop_first();
+                }
+                Ok(())
+            }
+            Change::Audit { .. } => Ok(()),
+            Change::Row { .. } | Change::RowGone { .. } | Change::Order { .. } => {
+                self.apply_shared(change, stamp, effects);
+                Ok(())
+            }
+            _ => self.apply_personal(change, effects),
+        }
+    }
+
+    fn apply_shared(&mut self, change: &Change, stamp: Stamp, effects: Applying<'_>) {
+        match change {
+            Change::Row {
+                program,
+                collection,
+                key,
+                row,
+                value,
+            } => {
+                let mut row = row.clone();
+                if let Some(value) = value {
+                    row.written = stamp.sequence;
+                    let mut bytes = stamp.sequence.to_be_bytes().to_vec();
+                    bytes.extend_from_slice(&value.0);
+                    effects.put(keys::row_value(&program.0, collection, key), bytes);
+                }
+                effects.put(keys::row(&program.0, collection, key), serde_json::to_vec(&row).unwrap_or_default());
+                effects.notify(row_notice(program, collection, key, &row, false));
+                let rows = self.rows.entry(program.clone()).or_default();
+                rows.entry(collection.clone()).or_default().insert(key.clone(), row);
+            }
+            Change::RowGone { program, collection, key } => self.remove_row(program, collection, key, effects),
+            Change::Order {
+                program,
+                order_no,
+                order,
+                body,
+            } => {
+                if let Some(body) = body {
+                    effects.put(keys::order(&program.0, order_no), &*body.0);
+                }
+                if let Ok(mine) = self.program_mut(&order.person, program) {
+                    mine.orders.insert(order_no.clone());
+                }
+                let orders = self.orders.entry(program.clone()).or_default();
+                orders.insert(order_no.clone(), order.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_personal(&mut self, change: &Change, effects: Applying<'_>) -> Result<(), String> {
+        match change {
+            Change::Stored {
+                person,
+                program,
+                key,
+                bytes,
+                value,
+            } => {
+                let at = keys::storage(&person.0, &program.0, key);
+                let storage = &mut self.program_mut(person, program)?.storage;
+                if let Some((_, sealed)) = storage.remove(key) {
+                    delete_pieces(effects, &at, sealed);
+                }
+                if let Some(value) = value {
+                    storage.insert(key.clone(), (*bytes, length(value)));
+                    put_pieces(effects, &at, &value.0);
+                }
+            }
+            Change::Outcome {
+                person,
+                program,
+                ticket,
+                event,
+                keep,
+            } => {
+                let outcomes = &mut self.program_mut(person, program)?.outcomes;
+                outcomes.insert(*ticket, length(event));
+                put_pieces(effects, &keys::outcome(&person.0, &program.0, *ticket), &event.0);
+                while outcomes.len() > *keep {
+                    let Some((old, len)) = outcomes.pop_first() else { break };
+                    delete_pieces(effects, &keys::outcome(&person.0, &program.0, old), len);
+                }
+            }
+            Change::Taken { person, program, ticket } => {
+                if let Some(len) = self.program_mut(person, program)?.outcomes.remove(ticket) {
+                    delete_pieces(effects, &keys::outcome(&person.0, &program.0, *ticket), len);
+                }
+            }
+            Change::Message {
+                person,
+                expires,
+                message,
+                keep,
+                sender,
+            } => {
+                let state = self.person_mut(person)?;
+                state.last_message += 1;
+                let sequence = state.last_message;
+                state.messages.insert(sequence, *expires);
+                effects.put(keys::message(&person.0, sequence), &*message.0);
+                while state.messages.len() > *keep {
+                    let Some((old, _)) = state.messages.pop_first() else { break };
+                    effects.delete(keys::message(&person.0, old));
+                }
+                if let Some((from, program, client_id, hash)) = sender {
+                    let sent = &mut self.program_mut(from, program)?.sent;
+                    sent.push((client_id.clone(), hash.clone(), sequence));
+                    if sent.len() > SENT_KEPT {
+                        sent.remove(0);
+                    }
+                }
+            }
+            Change::Read { person, sequence } => {
+                let state = self.person_mut(person)?;
+                state.read_to = state.read_to.max((*sequence).min(state.last_message));
+            }
+            Change::Receipt { person, receipt } => {
+                let state = self.person_mut(person)?;
+                state.last_receipt += 1;
+                effects.put(keys::receipt(&person.0, state.last_receipt), &*receipt.0);
+            }
+            Change::Saved {
+                person,
+                program,
+                expires,
+                state,
+            } => {
+                let at = keys::saved(&person.0, &program.0);
+                let saved = &mut self.program_mut(person, program)?.saved;
+                if let Some((_, len)) = saved.take() {
+                    delete_pieces(effects, &at, len);
+                }
+                if let Some(state) = state {
+                    *saved = Some((*expires, length(state)));
+                    put_pieces(effects, &at, &state.0);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn remove_row(&mut self, program: &ProgramId, collection: &str, key: &str, effects: Applying<'_>) {
+        let rows = self.rows.get_mut(program).and_then(|rows| rows.get_mut(collection));
+        let Some(mut row) = rows.and_then(|rows| rows.remove(key)) else {
+            return;
+        };
+        row.version += 1;
+        effects.delete(keys::row(&program.0, collection, key));
+        effects.delete(keys::row_value(&program.0, collection, key));
+        effects.notify(row_notice(program, collection, key, &row, true));
+    }
+
+    fn forget(&mut self, person: &PersonId, effects: Applying<'_>) {
+        let Some(state) = self.people.remove(person) else { return };
+        if let Some(code) = &state.code {
+            self.codes.remove(code);
+        }
+        for (program, mine) in &state.programs {
+            if let (Some(known), Some(open_id)) = (self.open_ids.get_mut(program), &mine.open_id) {
+                known.remove(open_id);
+            }
+            for (key, (_, len)) in &mine.storage {
+                delete_pieces(effects, &keys::storage(&person.0, &program.0, key), *len);
+            }
+            for (ticket, len) in &mine.outcomes {
+                delete_pieces(effects, &keys::outcome(&person.0, &program.0, *ticket), *len);
+            }
+            if let Some((_, len)) = mine.saved {
+                delete_pieces(effects, &keys::saved(&person.0, &program.0), len);
+            }
+            for order_no in &mine.orders {
+                effects.delete(keys::order(&program.0, order_no));
+            }
+        }
+        for sequence in state.messages.keys() {
+            effects.delete(keys::message(&person.0, *sequence));
+        }
+        for number in 1..=state.last_receipt {
+            effects.delete(keys::receipt(&person.0, number));
+        }
+        for (program, collection, key) in self.rows_of(person) {
+            self.remove_row(&program, &collection, &key, effects);
+        }
+    }
+
+    /// Program, collection and key of the rows that a person owns.
+    pub(crate) fn rows_of(&self, person: &PersonId) -> Vec<(ProgramId, String, String)> {
+        let mut owned = Vec::new();
+        for (program, collections) in &self.rows {
+            for (collection, rows) in collections {
+                let mine = rows.iter().filter(|(_, row)| !row.common && row.owner.as_ref() == Some(person));
+                owned.extend(mine.map(|(key, _)| (program.clone(), collection.clone(), key.clone())));
+            }
+        }
+        owned
+    }
+}
+
+/// What a decision comes to: the changes to be written, none for a question or a repetition, and the answer.
+pub(crate) type Verdict = Result<(Vec<Change>, Box<dyn Any + Send>), Failure>;
+
+/// Decides one act, on the writer's thread.
+pub(crate) type Decide = Box<dyn FnOnce(&State, Stamp) -> Verdict + Send>;
+
+/// The state as the commit engine drives it. Shared, so that the gate and screens can look without asking the writer.
+pub(crate) struct Core(pub(crate) Arc<RwLock<State>>);
+
+impl Machine for Core {
+    type Command = Decide;
+    type Entry = Entry;
+    type Answer = Result<Box<dyn Any + Send>, Failure>;
+    type Notice = Notice;
+
+    fn decide(&self, command: Decide, stamp: Stamp) -> Decision<Entry, Self::Answer> {
+        match command(&self.0.read(), stamp) {
+            Err(failure) => Decision::Answer(Err(failure)),
+            Ok((changes, answer)) if changes.is_empty() => Decision::Answer(Ok(answer)),
+            Ok((changes, answer)) => Decision::Commit {
+                entry: Entry { changes },
+                answer: Ok(answer),
+            },
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry, stamp: Stamp, effects: &mut Effects<Notice>) -> Result<(), String> {
+        let mut state = self.0.write();
+        entry.changes.iter().try_for_each(|change| state.apply_one(change, stamp, effects))
+    }
+
+    fn save(&self) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(&*self.0.read()).map_err(|error| error.to_string())
+    }
+
+    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
+        *self.0.write() = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+}

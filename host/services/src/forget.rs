@@ -1,0 +1,154 @@
+//! Forgetting: the key goes, what it sealed goes, the chain stays whole.
+
+use crate::apply::Change;
+use crate::model::Erased;
+use crate::people::{FUNDING, code};
+use crate::records::{program_key, row_purpose};
+use crate::services::{Services, key_failure};
+use crate::state::{PersonState, State};
+use youji_api::{Failure, PersonId, ProgramId, codes};
+use youji_ledger::Transfer;
+
+/// How long a paid row that staff read outlives its owner, in milliseconds: an order that is still being cooked.
+const PAID_ROW_MS: u64 = 24 * 60 * 60 * 1_000;
+
+impl Services {
+    /// Erases a person: key destroyed, projections removed. Ledger and audit stay under a pseudonym. A row that was paid and that staff
+    /// read stays for a day, without its owner: it is the merchant's record of what was sold. End the person's sessions first.
+    ///
+    /// # Errors
+    /// "failed" when it could not be made durable; then repeat it.
+    pub async fn forget(&self, id: &PersonId) -> Result<Erased, Failure> {
+        if !self.state.read().people.contains_key(id) {
+            return Ok(Erased::default());
+        }
+        let gone: Vec<_> = {
+            let mut live = self.live.lock();
+            let theirs: Vec<_> = live
+                .iter()
+                .filter(|(_, live)| live.caller.person == *id)
+                .map(|(session, _)| *session)
+                .collect();
+            theirs.into_iter().filter_map(|session| live.remove(&session)).collect()
+        };
+        for timer in gone.into_iter().flat_map(|live| live.timers.into_values()) {
+            timer.abort();
+        }
+        self.hand_over_paid_rows(id).await?;
+        let (ring, person) = (self.ring.clone(), id.to_string());
+        let destroyed = tokio::task::spawn_blocking(move || ring.destroy(&person)).await;
+        destroyed
+            .map_err(|error| Failure::new(codes::FAILED, error.to_string()))?
+            .map_err(|error| key_failure(&error))?;
+        self.erase(id).await
+    }
+
+    /// Removes what the destroyed key sealed, and takes a visitor's money back.
+    async fn erase(&self, id: &PersonId) -> Result<Erased, Failure> {
+        let wallet = self.wallet(id);
+        let back = self.host.number(&[b"return", id.as_str().as_bytes()]);
+        let ledger = self.ledger_number;
+        let person = id.clone();
+        self.commit(move |state, _| {
+            let Some(mine) = state.people.get(&person) else {
+                return Ok((Vec::new(), Erased::default()));
+            };
+            let counts = count(state, &person, mine);
+            let rest = state.ledger.account(wallet).map_or(0, |wallet| wallet.available());
+            let mut changes = Vec::new();
+            if mine.visitor && rest > 0 {
+                changes.push(Change::Transfers(vec![Transfer::new(
+                    back,
+                    wallet,
+                    FUNDING,
+                    rest,
+                    ledger,
+                    code::RETURN,
+                )]));
+            }
+            changes.push(Change::Audit {
+                person: person.clone(),
+                program: None,
+                act: "forget".to_owned(),
+                about: Vec::new(),
+            });
+            changes.push(Change::Gone { person });
+            Ok((changes, counts))
+        })
+        .await
+    }
+
+    /// Paid rows that staff read get the program's key instead of their owner's, and a day.
+    async fn hand_over_paid_rows(&self, id: &PersonId) -> Result<(), Failure> {
+        let paid: Vec<(ProgramId, String, String)> = {
+            let state = self.state.read();
+            let kept = |(program, collection, key): &(ProgramId, String, String)| {
+                let row = state.row(program, collection, key);
+                row.is_some_and(|row| row.paid.is_some() && row.staff_reads)
+            };
+            state.rows_of(id).into_iter().filter(kept).collect()
+        };
+        for (program, collection, key) in paid {
+            self.program_key(&program).await?;
+            let found = self.open_rows(&program, &collection, std::slice::from_ref(&key)).await?;
+            let Some(Some((seen, value))) = found.into_iter().next() else {
+                continue;
+            };
+            let sealed = self.seal(&program_key(&program), &row_purpose(&program, &collection, &key), &value)?;
+            self.commit(move |state, stamp| {
+                let same = state.row(&program, &collection, &key).filter(|row| row.written == seen.written);
+                let Some(row) = same else { return Ok((Vec::new(), ())) };
+                let mut row = row.clone();
+                let until = stamp.millis().saturating_add(PAID_ROW_MS);
+                row.expires_at = if row.expires_at == 0 { until } else { row.expires_at.min(until) };
+                row.version += 1;
+                row.owner = None;
+                row.common = true;
+                let change = Change::Row {
+                    program,
+                    collection,
+                    key,
+                    row,
+                    value: Some(sealed),
+                };
+                Ok((vec![change], ()))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Finishes what a crash interrupted between the destruction of a key and the removal of what it sealed.
+    pub(crate) async fn finish_forgetting(&self) {
+        let halfway: Vec<PersonId> = {
+            let state = self.state.read();
+            state
+                .people
+                .keys()
+                .filter(|person| !self.ring.has(person.as_str()))
+                .cloned()
+                .collect()
+        };
+        for person in halfway {
+            if let Err(failure) = self.erase(&person).await {
+                tracing::error!(%failure, "what a destroyed key sealed stays, unreadable, until the next start");
+            }
+        }
+    }
+}
+
+fn count(state: &State, person: &PersonId, mine: &PersonState) -> Erased {
+    let sum = |of: fn(&crate::state::PersonInProgram) -> usize| mine.programs.values().map(of).sum::<usize>() as u64;
+    Erased {
+        keys: 1,
+        storage: sum(|mine| mine.storage.len()),
+        records: state.rows_of(person).len() as u64,
+        messages: mine.messages.len() as u64,
+        consents: sum(|mine| mine.consents.len()),
+        saved: sum(|mine| usize::from(mine.saved.is_some())),
+        outcomes: sum(|mine| mine.outcomes.len()),
+        receipts: mine.last_receipt,
+        orders: sum(|mine| mine.orders.len()),
+        roles: mine.roles.len() as u64,
+    }
+}

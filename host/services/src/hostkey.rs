@@ -1,0 +1,133 @@
+//! The host's own secrets: pairwise ids, accounts, and the signature on receipts.
+
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use hmac::{Hmac, Mac};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
+use zeroize::{Zeroize, Zeroizing};
+
+/// 32 bytes for keyed hashes, 32 for signatures.
+const BYTES: usize = 64;
+
+/// Made once per host, in a file that only its owner reads.
+pub(crate) struct HostKey {
+    secret: Zeroizing<[u8; 32]>,
+    signing: SigningKey,
+    verifying: VerifyingKey,
+    kid: String,
+}
+
+impl HostKey {
+    /// Reads the file, or makes it.
+    pub(crate) fn open(path: &Path) -> io::Result<HostKey> {
+        let mut bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
+            Err(error) => return Err(error),
+        };
+        if bytes.len() != BYTES {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("a host key has {BYTES} bytes, this one {}; restore it from a backup", bytes.len()),
+            ));
+        }
+        let mut secret = Zeroizing::new([0; 32]);
+        secret.copy_from_slice(&bytes[..32]);
+        let mut seed = Zeroizing::new([0; 32]);
+        seed.copy_from_slice(&bytes[32..]);
+        bytes.zeroize();
+        let signing = SigningKey::from_bytes(&seed);
+        let verifying = signing.verifying_key();
+        let kid = BASE64URL_NOPAD.encode(&Sha256::digest(verifying.as_bytes())[..12]);
+        Ok(HostKey {
+            secret,
+            signing,
+            verifying,
+            kid,
+        })
+    }
+
+    /// A keyed hash of the parts, each with its length, so that no two lists give the same bytes.
+    pub(crate) fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
+        #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+        let mut mac = <Hmac<Sha256>>::new_from_slice(self.secret.as_slice()).expect("any length");
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The hash as text of 26 letters and digits (128 bits).
+    pub(crate) fn short(&self, parts: &[&[u8]]) -> String {
+        BASE32_NOPAD.encode(&self.hash(parts)[..16]).to_lowercase()
+    }
+
+    /// The hash as a ledger id: never 0 and never the largest.
+    pub(crate) fn number(&self, parts: &[&[u8]]) -> u128 {
+        let hash = self.hash(parts);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        u128::from_be_bytes(bytes).clamp(1 << 64, u128::MAX - 1)
+    }
+
+    pub(crate) fn open_id(&self, person: &PersonId, program: &ProgramId) -> OpenId {
+        let id = self.short(&[b"open-id", program.as_str().as_bytes(), person.as_str().as_bytes()]);
+        OpenId::from(format!("o-{id}").as_str())
+    }
+
+    pub(crate) fn union_id(&self, person: &PersonId, publisher: &PublisherId) -> OpenId {
+        let id = self.short(&[b"union-id", publisher.as_str().as_bytes(), person.as_str().as_bytes()]);
+        OpenId::from(format!("u-{id}").as_str())
+    }
+
+    /// A signed document: compact JWS with EdDSA, which any JWT library verifies.
+    pub(crate) fn sign<T: Serialize>(&self, kind: &str, payload: &T) -> String {
+        let header = serde_json::json!({"alg": "EdDSA", "typ": kind, "kid": self.kid}).to_string();
+        let payload = serde_json::to_vec(payload).unwrap_or_default();
+        let mut document = BASE64URL_NOPAD.encode(header.as_bytes());
+        document.push('.');
+        BASE64URL_NOPAD.encode_append(&payload, &mut document);
+        let signature = self.signing.sign(document.as_bytes());
+        document.push('.');
+        BASE64URL_NOPAD.encode_append(&signature.to_bytes(), &mut document);
+        document
+    }
+
+    /// The payload of a document that this host signed as `kind`.
+    pub(crate) fn verify(&self, kind: &str, document: &str) -> Option<serde_json::Value> {
+        let (signed, signature) = document.rsplit_once('.')?;
+        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
+        let signature = Signature::from_slice(&signature).ok()?;
+        self.verifying.verify_strict(signed.as_bytes(), &signature).ok()?;
+        let (header, payload) = signed.split_once('.')?;
+        let json =
+            |part: &str| -> Option<serde_json::Value> { serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).ok()?).ok() };
+        (json(header)?.get("typ")?.as_str()? == kind).then(|| json(payload))?
+    }
+}
+
+fn make(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(bytes)
+}

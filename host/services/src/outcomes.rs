@@ -1,0 +1,87 @@
+//! Outcomes: durable until the program has taken them.
+
+use crate::apply::Change;
+use crate::keys;
+use crate::services::Services;
+use youji_api::caller::Caller;
+use youji_api::{Event, Failure, Fields, Ticket};
+
+/// The fields that every outcome carries.
+pub(crate) fn fields(call: &str, outcome: &str) -> Fields {
+    Fields::new().with("call", call).with("outcome", outcome)
+}
+
+/// The same, with a code.
+pub(crate) fn coded(call: &str, outcome: &str, code: &str) -> Fields {
+    fields(call, outcome).with("code", code)
+}
+
+fn purpose(program: &str, ticket: u64) -> String {
+    format!("outcome/{program}/{ticket:016x}")
+}
+
+impl Services {
+    /// The change that keeps an outcome until it is taken.
+    pub(crate) fn keep_outcome(&self, caller: &Caller, event: &Event) -> Result<Change, Failure> {
+        let bytes = serde_json::to_vec(event).unwrap_or_default();
+        Ok(Change::Outcome {
+            person: caller.person.clone(),
+            program: caller.program.clone(),
+            ticket: event.ticket,
+            event: self.seal(&caller.person, &purpose(&caller.program.0, event.ticket), &bytes)?,
+            keep: self.config.limits.outcomes,
+        })
+    }
+
+    /// Outcomes that the program has not taken, oldest first.
+    pub(crate) async fn outcomes(&self, caller: &Caller) -> Vec<Event> {
+        let waiting: Vec<(u64, u32)> = {
+            let state = self.state.read();
+            let mine = state.in_program(&caller.person, &caller.program);
+            mine.map_or_else(Vec::new, |mine| mine.outcomes.iter().map(|(ticket, len)| (*ticket, *len)).collect())
+        };
+        let mut events = Vec::new();
+        for (ticket, len) in waiting {
+            let key = keys::outcome(&caller.person.0, &caller.program.0, ticket);
+            let Ok(Some(sealed)) = self.fetch_pieces(&key, len).await else {
+                continue;
+            };
+            let opened = self.unseal(&caller.person, &purpose(&caller.program.0, ticket), &sealed);
+            events.extend(opened.ok().and_then(|bytes| serde_json::from_slice::<Event>(&bytes).ok()));
+        }
+        events
+    }
+
+    pub(crate) async fn take_outcome(&self, caller: &Caller, ticket: Ticket) {
+        let waiting = {
+            let state = self.state.read();
+            let mine = state.in_program(&caller.person, &caller.program);
+            mine.is_some_and(|mine| mine.outcomes.contains_key(&ticket.0))
+        };
+        if !waiting {
+            return;
+        }
+        let (person, program) = (caller.person.clone(), caller.program.clone());
+        let taken = self.commit(move |state, _| {
+            let mine = state.in_program(&person, &program);
+            let waiting = mine.is_some_and(|mine| mine.outcomes.contains_key(&ticket.0));
+            let change = Change::Taken {
+                person,
+                program,
+                ticket: ticket.0,
+            };
+            Ok((if waiting { vec![change] } else { Vec::new() }, ()))
+        });
+        if let Err(failure) = taken.await {
+            tracing::warn!(%failure, "an outcome that was taken will be offered again");
+        }
+    }
+
+    /// Keeps an outcome with the changes that brought it about, in one act, and tells the session.
+    pub(crate) async fn complete(&self, caller: &Caller, event: Event, mut changes: Vec<Change>) -> Result<(), Failure> {
+        changes.push(self.keep_outcome(caller, &event)?);
+        self.write(changes).await?;
+        self.tell(caller.session, event);
+        Ok(())
+    }
+}

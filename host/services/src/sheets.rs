@@ -1,0 +1,151 @@
+//! Sheets: shown to one session, answered once.
+
+use crate::services::{Services, limit, not_found};
+use crate::sessions::{Asked, What};
+use std::sync::Arc;
+use youji_api::caller::Caller;
+use youji_api::{Answer, Event, Failure, SessionId, Sheet, SheetId, codes};
+
+fn gone() -> Failure {
+    not_found("no such sheet is open in this session; it may have been answered or withdrawn")
+}
+
+impl Services {
+    /// Sheets that are open in the caller's session, leaving out the one of that order.
+    pub(crate) fn open_sheets(&self, caller: &Caller, but: &str) -> usize {
+        let live = self.live.lock();
+        let sheets = live.get(&caller.session).map(|live| &live.sheets);
+        let other = |asked: &&Asked| !matches!(&asked.what, What::Payment(open) if open.order.order_no == but);
+        sheets.map_or(0, |sheets| sheets.values().filter(other).count())
+    }
+
+    /// Opens a sheet above the caller's session.
+    pub(crate) fn show(&self, caller: &Caller, sheet: Sheet, asked: Asked) -> Result<(), Failure> {
+        {
+            let mut live = self.live.lock();
+            let live = live.get_mut(&caller.session).ok_or_else(|| not_found("the session has ended"))?;
+            if live.sheets.len() >= self.config.limits.sheets {
+                return Err(limit(format!("at most {} sheets at once", self.config.limits.sheets)));
+            }
+            live.sheets.insert(sheet.id, asked);
+        }
+        if let Some(deliver) = self.deliver() {
+            deliver.sheet(caller.session, sheet);
+        }
+        Ok(())
+    }
+
+    /// Takes away every sheet of that order of the caller's: it is shown anew.
+    pub(crate) fn withdraw_order(&self, caller: &Caller, order_no: &str) {
+        let mut gone = Vec::new();
+        for (session, live) in self.live.lock().iter_mut() {
+            if live.caller.person != caller.person || live.caller.program != caller.program {
+                continue;
+            }
+            live.sheets.retain(|id, asked| {
+                let same = matches!(&asked.what, What::Payment(open) if open.order.order_no == order_no);
+                if same {
+                    gone.push((*session, *id));
+                }
+                !same
+            });
+        }
+        if let Some(deliver) = self.deliver() {
+            gone.into_iter().for_each(|(session, id)| deliver.withdraw(session, id));
+        }
+    }
+
+    /// Answers a sheet. Only the session that it was shown to may, and only once. Carried out even if the caller stops waiting.
+    ///
+    /// # Errors
+    /// "not-found" for a sheet that is not open there; "denied" for a wrong PIN (the sheet stays open); "limit" while locked out.
+    /// A payment that could not be made (balance, a conflicting row) is `Ok`: its outcome says so.
+    pub async fn answer(&self, session: SessionId, sheet: SheetId, answer: Answer) -> Result<(), Failure> {
+        let closing = || Failure::new(codes::FAILED, "the host is closing");
+        let me = self.me.upgrade().ok_or_else(closing)?;
+        let answering = tokio::spawn(async move { me.answer_now(session, sheet, answer).await });
+        answering.await.map_err(|_| closing())?
+    }
+
+    async fn answer_now(&self, session: SessionId, sheet: SheetId, answer: Answer) -> Result<(), Failure> {
+        let (caller, payment) = {
+            let live = self.live.lock();
+            let live = live.get(&session).ok_or_else(gone)?;
+            let asked = live.sheets.get(&sheet).ok_or_else(gone)?;
+            (live.caller.clone(), matches!(asked.what, What::Payment(_)))
+        };
+        let has_pin = || self.state.read().people.get(&caller.person).is_some_and(|person| person.has_pin);
+        if payment && answer.accepted && has_pin() {
+            self.check_pin_of(&caller.person, &answer.pin).await?;
+        }
+        // Whoever takes the sheet out answers it; a second answer finds none.
+        let taken = self.live.lock().get_mut(&session).and_then(|live| live.sheets.remove(&sheet));
+        let asked = taken.ok_or_else(gone)?;
+        if asked.until < self.now() {
+            self.lapse(&caller, asked, "expired").await;
+            return Err(not_found("this sheet has expired; nothing was done"));
+        }
+        match asked.what {
+            What::Payment(open) if answer.accepted => self.confirm(&caller, &open).await,
+            What::Payment(open) => self.close_order(&caller, &open.order.order_no, asked.ticket, "declined").await,
+            What::Consent { scopes, call } => {
+                let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
+                self.decide_consent(&caller, asked.ticket, &scopes, &chosen, &call).await
+            }
+            What::Subscribe { all, ask } => {
+                let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
+                self.decide_templates(&caller, asked.ticket, &all, &ask, &chosen).await
+            }
+            What::Open => {
+                let outcome = if answer.accepted { "done" } else { "declined" };
+                let fields = crate::outcomes::fields("navigation.open", outcome);
+                self.tell(session, Event::completed(asked.ticket, fields));
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a sheet that nobody answered. What is not said counts as not decided.
+    pub(crate) async fn lapse(&self, caller: &Arc<Caller>, asked: Asked, outcome: &str) {
+        let call = match &asked.what {
+            What::Payment(open) => {
+                let order_no = &open.order.order_no;
+                if let Err(failure) = self.close_order(caller, order_no, asked.ticket, outcome).await {
+                    tracing::warn!(%failure, "an order whose sheet lapsed stays open until the next launch");
+                }
+                return;
+            }
+            What::Consent { call, .. } => {
+                let (capability, function) = call.name();
+                format!("{}.{function}", capability.name())
+            }
+            What::Subscribe { .. } => "messaging.subscribe".to_owned(),
+            What::Open => "navigation.open".to_owned(),
+        };
+        let fields = crate::outcomes::fields(&call, outcome);
+        self.tell(caller.session, Event::completed(asked.ticket, fields));
+    }
+
+    /// Ends sheets whose time is over.
+    pub(crate) async fn lapse_old(&self) {
+        let now = self.now();
+        let mut old = Vec::new();
+        for (session, live) in self.live.lock().iter_mut() {
+            let ids: Vec<SheetId> = live
+                .sheets
+                .iter()
+                .filter(|(_, asked)| asked.until < now)
+                .map(|(id, _)| *id)
+                .collect();
+            for id in ids {
+                old.extend(live.sheets.remove(&id).map(|asked| (*session, id, live.caller.clone(), asked)));
+            }
+        }
+        for (session, id, caller, asked) in old {
+            if let Some(deliver) = self.deliver() {
+                deliver.withdraw(session, id);
+            }
+            self.lapse(&caller, asked, "expired").await;
+        }
+    }
+}
