@@ -346,7 +346,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         self.machine = (self.fresh)();
     }
 
-    /// The projection first: a checkpoint must never be ahead of it, or entries between them would be missing from it.
+    /// The projection first: a checkpoint ahead of it is of no use to a start that must project the entries between them.
     fn write_checkpoint(&mut self) -> Result<()> {
         match &*self.health.lock() {
             Health::Degraded { cause } => return Err(StoreError::Degraded { cause: cause.clone() }),

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Fault, FaultyDisk, copy, segments, small};
+use common::{Fault, FaultyDisk, copy, scratch, segments, small};
+use sha2::Digest;
 use youji_store::{Log, LogOptions, NewEntry, RealDisk, Result, StoreError};
 
 fn entry(n: u64) -> NewEntry {
@@ -52,7 +53,7 @@ async fn fill(dir: &Path, options: LogOptions, groups: &[u64]) {
 
 #[tokio::test]
 async fn entries_survive_reopening_over_many_segments() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     fill(dir.path(), small(), &[1; 100]).await;
     assert!(segments(dir.path()).len() > 3, "the log rolled over");
     check(dir.path(), 100).await;
@@ -60,7 +61,7 @@ async fn entries_survive_reopening_over_many_segments() {
 
 #[tokio::test]
 async fn reading_in_pages_gives_the_same_from_anywhere() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     fill(dir.path(), small(), &[10; 12]).await;
     let log = open(dir.path()).unwrap();
     let all = log.reader().read(1, usize::MAX).unwrap();
@@ -80,7 +81,7 @@ async fn reading_in_pages_gives_the_same_from_anywhere() {
 
 #[tokio::test]
 async fn what_is_appended_at_once_is_synced_together() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let log = Log::open(dir.path(), LogOptions::default(), Arc::new(RealDisk)).unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..500 {
@@ -96,7 +97,7 @@ async fn what_is_appended_at_once_is_synced_together() {
 /// Every length of the last frame, and garbage in place of its rest.
 #[tokio::test]
 async fn a_torn_tail_is_cut_off_at_every_byte() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let whole = dir.path().join("whole");
     fill(
         &whole,
@@ -129,7 +130,7 @@ async fn a_torn_tail_is_cut_off_at_every_byte() {
 /// A group that reached the disk in any order: what stands before the first gap stays, the rest goes, nothing is an error.
 #[tokio::test]
 async fn a_torn_group_is_not_damage() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let whole = dir.path().join("whole");
     fill(
         &whole,
@@ -174,7 +175,7 @@ async fn a_torn_group_is_not_damage() {
 /// Every byte of an early frame, flipped: refused with the frame's offset.
 #[tokio::test]
 async fn a_flipped_byte_in_the_middle_is_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let whole = dir.path().join("whole");
     fill(
         &whole,
@@ -201,7 +202,7 @@ async fn a_flipped_byte_in_the_middle_is_named() {
 /// Damage in a closed segment does not keep the host from starting, but reading and verifying name it.
 #[tokio::test]
 async fn verify_names_damage_in_closed_segments() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     fill(dir.path(), small(), &[1; 60]).await;
     let file = segments(dir.path())[1].clone();
     let mut bytes = fs::read(&file).unwrap();
@@ -217,7 +218,7 @@ async fn verify_names_damage_in_closed_segments() {
 
 #[tokio::test]
 async fn a_second_opener_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let log = open(dir.path()).unwrap();
     let error = open(dir.path()).err().unwrap();
     assert!(
@@ -232,7 +233,7 @@ async fn a_second_opener_is_refused() {
 async fn a_failing_disk_acknowledges_nothing() {
     for fault in [Fault::Full, Fault::ShortWrite, Fault::Sync, Fault::Dead] {
         for after in 0..3 {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = scratch();
             let disk = FaultyDisk::new(fault);
             let log = Log::open(dir.path(), small(), Arc::new(disk.clone())).unwrap();
             for n in 1..=5 {
@@ -267,7 +268,7 @@ async fn a_failing_disk_acknowledges_nothing() {
 
 #[tokio::test]
 async fn an_entry_beyond_the_limit_harms_nobody() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let log = open(dir.path()).unwrap();
     let huge = NewEntry {
         kind: 7,
@@ -285,4 +286,35 @@ async fn an_entry_beyond_the_limit_harms_nobody() {
     assert_eq!(log.append(vec![large]).await.unwrap(), 2, "larger than a segment, within the limit");
     assert_eq!(log.append(vec![entry(3)]).await.unwrap(), 3);
     log.reader().verify().unwrap();
+}
+
+/// Somebody who knows the format alters an entry and mends the checksum, and the payload's hash too: the chain tells.
+#[tokio::test]
+async fn a_forged_entry_breaks_the_chain() {
+    let dir = scratch();
+    fill(dir.path(), small(), &[1; 60]).await;
+    let file = segments(dir.path())[1].clone();
+    let honest = fs::read(&file).unwrap();
+    let length = usize::try_from(u32::from_le_bytes(honest[72..76].try_into().unwrap())).unwrap();
+    let (frame, end) = (64, 64 + 104 + length);
+    for (mend_hash, bad) in [(false, frame), (true, end.next_multiple_of(8))] {
+        let mut forged = honest.clone();
+        forged[frame + 104] ^= 1;
+        if mend_hash {
+            let hash = sha2::Sha256::digest(&forged[frame + 104..end]);
+            forged[frame + 64..frame + 96].copy_from_slice(&hash);
+        }
+        let sum = crc32c::crc32c_append(crc32c::crc32c(&honest[8..40]), &forged[frame + 8..end]);
+        forged[frame + 4..frame + 8].copy_from_slice(&sum.to_le_bytes());
+        fs::write(&file, forged).unwrap();
+        let log = open(dir.path()).unwrap();
+        let error = log.reader().verify().unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Corrupt { offset, .. } if *offset == bad as u64),
+            "{error}"
+        );
+        log.close().await;
+    }
+    fs::write(&file, honest).unwrap();
+    open(dir.path()).unwrap().reader().verify().unwrap();
 }

@@ -237,6 +237,11 @@ pub async fn check_projection(commit: &Commit<Adder>) {
     assert_eq!(watermark.sequence, commit.log().head().sequence);
 }
 
+/// A scratch folder in memory where there is one: hundreds of syncs then cost nothing.
+pub fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for item in std::fs::read_dir(from).unwrap() {
