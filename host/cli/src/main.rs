@@ -2,6 +2,8 @@
 
 mod commands;
 mod out;
+mod place;
+mod serving;
 
 use clap::Parser;
 use commands::Command;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     if commands::compile_child::is_asked_for() {
         return commands::compile_child::run();
     }
+    trace();
     match commands::run(Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
@@ -38,4 +41,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Spans and events on stderr: warnings unless `RUST_LOG` says otherwise, such as `RUST_LOG=youji_kiosk=debug`.
+fn trace() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
 }
