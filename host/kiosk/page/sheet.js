@@ -1,0 +1,213 @@
+// What a person decides, drawn by the host from stored values: from the host's edge, above the program, with the secret sign.
+
+import { h, fill, uid } from './dom.js';
+import { t, named, money, tOr } from './i18n.js';
+import { icon } from './icons.js';
+import { mark, signPicture } from './art.js';
+import { dialog, btn, problemBox, busy } from './ui.js';
+import { person } from './store.js';
+
+// The host ignores what comes within 500 ms; the page waits a little longer, and shows it.
+const ARM_MS = 650;
+
+/** The sheets of one session, one at a time. */
+export class Sheets {
+  constructor(session) {
+    this.session = session;
+    this.queue = [];
+    this.now = null;
+  }
+
+  open(sheet, problem) {
+    if (this.now?.sheet.id === sheet.id) return this.again(problem);
+    const at = this.queue.findIndex((other) => other.id === sheet.id);
+    if (at >= 0) this.queue[at] = sheet;
+    else this.queue.push(sheet);
+    this.next();
+  }
+
+  shown(shown) {
+    if (shown) return this.next();
+    if (!this.now) return;
+    this.queue.unshift(this.now.sheet);
+    this.drop();
+  }
+
+  next() {
+    if (this.now || !this.queue.length || !this.session.shown) return;
+    this.draw(this.queue.shift());
+  }
+
+  gone(id) {
+    this.queue = this.queue.filter((sheet) => sheet.id !== id);
+    if (this.now?.sheet.id === id) this.drop().then(() => this.next());
+  }
+
+  async drop() {
+    const { now } = this;
+    this.now = null;
+    clearTimeout(now?.timer);
+    await now?.dialog.close();
+  }
+
+  clear() {
+    this.queue = [];
+    this.drop();
+  }
+
+  // An answer was not taken, such as a wrong PIN: the sheet stays.
+  again(problem) {
+    const { now } = this;
+    busy(now.yes, false);
+    now.answered = false;
+    fill(now.problem, problem ? problemBox({ title: problem.detail || problem.title, remedy: problem.remedy }) : null);
+    if (now.pin) {
+      now.pin.value = '';
+      now.pin.focus();
+    }
+  }
+
+  draw(sheet) {
+    const parts = (KINDS[sheet.kind] ?? unknown)(sheet);
+    const problem = h('div', { class: 'sheet-problem', 'aria-live': 'assertive' });
+    const no = btn(parts.no, () => answer(false), { busyWhile: false });
+    const yes = btn(parts.yes, () => answer(true), { tone: 'primary', busyWhile: false, class: 'btn tone-primary sheet-yes arming', 'aria-disabled': 'true' });
+    const hint = h('p', { class: 'sheet-arming', id: uid(), text: t('sheet.arming') });
+    yes.setAttribute('aria-describedby', hint.id);
+    yes.prepend(h('span', { class: 'arm-fill', 'aria-hidden': 'true' }));
+    let at = Infinity;
+    const answer = (accepted) => {
+      const { now } = this;
+      if (!now || now.answered) return;
+      if (accepted && (yes.getAttribute('aria-disabled') === 'true' || performance.now() - at < ARM_MS)) return;
+      if (accepted && now.pin && !/^\d{4,12}$/.test(now.pin.value)) return now.pin.focus();
+      now.answered = true;
+      this.session.socket.send({ t: 'answer', id: sheet.id, accepted, chosen: accepted ? parts.chosen() : [], pin: now.pin?.value ?? '', afterMs: Math.round(performance.now() - at) });
+      // A refusal needs no confirmation; a payment is under way until the host says that the sheet is gone.
+      if (!accepted) this.drop().then(() => this.next());
+      else {
+        busy(yes, true);
+        now.timer = setTimeout(() => {
+          if (this.now === now) {
+            now.answered = false;
+            busy(yes, false);
+          }
+        }, 8000);
+      }
+    };
+    const who = person();
+    const it = dialog(
+      { title: parts.title, onStage: true, className: `sheet sheet-${sheet.kind}`, cancel: () => answer(false), heading: false, alert: true },
+      h(
+        'div',
+        { class: 'sheet-edge' },
+        h('span', { class: 'sheet-mark' }, mark()),
+        h('p', { class: 'sheet-from', text: t('sheet.from') }),
+        who?.sign ? h('div', { class: 'sheet-sign' }, signPicture(who.sign.picture), h('div', {}, h('span', { class: 'sheet-sign-label', text: t('sheet.yours') }), h('strong', { text: named(who.sign.word) }))) : null,
+      ),
+      h('div', { class: 'sheet-body', tabindex: '0' }, parts.content, problem),
+      h('div', { class: 'sheet-foot' }, h('div', { class: 'dialog-actions even' }, no, yes), hint),
+    );
+    const pin = it.el.querySelector('input[data-pin]');
+    this.now = { sheet, dialog: it, yes, problem, pin, answered: false };
+    it.el.querySelector('.sheet-body').focus({ preventScroll: true });
+    pin?.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter') answer(true);
+    });
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      at = performance.now();
+      yes.classList.add('armed');
+      setTimeout(() => {
+        hint.classList.add('done');
+        hint.textContent = '';
+        yes.classList.remove('arming');
+        if (parts.ready !== false) yes.removeAttribute('aria-disabled');
+      }, ARM_MS);
+    }));
+  }
+}
+
+function asked(className, rows) {
+  return h('div', { class: `sheet-scopes ${className}` }, rows);
+}
+
+function scopeRow({ value, title, detail, gives }) {
+  return h(
+    'label',
+    { class: 'w-option sheet-scope' },
+    h('input', { type: 'checkbox', value, checked: true }),
+    h('span', { class: 'w-option-mark checkbox' }, icon('check')),
+    h('span', { class: 'w-option-words' }, h('strong', { text: title }), detail ? h('span', { class: 'w-option-detail', text: detail, dir: 'auto' }) : null, gives ? h('span', { class: 'sheet-gives', text: t('sheet.gives', { value: gives }), dir: 'auto' }) : null),
+  );
+}
+
+const checked = (el) => () => [...el.querySelectorAll('input:checked')].map((input) => input.value);
+
+/** What a scope is called by the host. */
+export const scopeName = (scope) => tOr(`scope.${scope}`, scope);
+
+const KINDS = {
+  consent(sheet) {
+    const list = asked('', (sheet.scopes ?? []).map(({ scope, reason, value }) => scopeRow({ value: scope, title: scopeName(scope), detail: reason, gives: value })));
+    return {
+      title: t('sheet.consent', { program: sheet.program }),
+      content: [h('p', { class: 'sheet-title', text: t('sheet.consent', { program: sheet.program }) }), h('p', { class: 'sheet-sub', text: t('program.by', { publisher: sheet.publisher }) }), list, h('p', { class: 'sheet-note', text: t('sheet.consent-d') })],
+      yes: t('sheet.allow'),
+      no: t('sheet.deny'),
+      chosen: checked(list),
+    };
+  },
+  subscribe(sheet) {
+    const list = asked('', (sheet.templates ?? []).map(([name, title]) => scopeRow({ value: name, title })));
+    return {
+      title: t('sheet.subscribe', { program: sheet.program }),
+      content: [h('p', { class: 'sheet-title', text: t('sheet.subscribe', { program: sheet.program }) }), h('p', { class: 'sheet-sub', text: t('program.by', { publisher: sheet.publisher }) }), list, h('p', { class: 'sheet-note', text: t('sheet.subscribe-d') })],
+      yes: t('sheet.allow'),
+      no: t('sheet.deny'),
+      chosen: checked(list),
+    };
+  },
+  payment(sheet) {
+    const amount = money(sheet.amount, sheet.currency);
+    const after = (Number(sheet.balance) - Number(sheet.amount)).toFixed(2);
+    const pinId = uid();
+    return {
+      title: `${t('sheet.payment')} ${sheet.payee} ${amount}`,
+      content: [
+        h('p', { class: 'sheet-pay-to' }, h('span', { text: t('sheet.payment') }), h('strong', { text: sheet.payee, dir: 'auto' })),
+        h('p', { class: 'sheet-amount', text: amount }),
+        sheet.purpose ? h('p', { class: 'sheet-purpose', dir: 'auto', text: t('sheet.purpose', { program: sheet.program, purpose: sheet.purpose }) }) : null,
+        sheet.lines?.length
+          ? h('dl', { class: 'w-facts sheet-lines', 'aria-label': t('sheet.lines') }, sheet.lines.map(([title, quantity, sum]) => h('div', { class: 'w-fact' }, h('dt', {}, h('span', { text: title, dir: 'auto' }), quantity > 1 ? h('span', { class: 'sheet-times', text: ` × ${quantity}` }) : null), h('dd', { text: money(sum, sheet.currency) }))))
+          : null,
+        h('dl', { class: 'w-facts sheet-wallet' }, h('div', { class: 'w-fact' }, h('dt', { text: t('sheet.balance') }), h('dd', { text: money(sheet.balance, sheet.currency) })), sheet.affordable === false ? null : h('div', { class: 'w-fact' }, h('dt', { text: t('sheet.after') }), h('dd', { text: money(after, sheet.currency) }))),
+        sheet.affordable === false ? h('p', { class: 'field-error', role: 'alert' }, icon('alert'), h('span', { text: t('sheet.short') })) : null,
+        sheet.pin && sheet.affordable !== false
+          ? h('div', { class: 'field' }, h('label', { class: 'field-label', for: pinId, text: t('sheet.pin') }), h('input', { class: 'input pin', id: pinId, type: 'password', inputmode: 'numeric', autocomplete: 'off', maxlength: '12', 'data-pin': true }))
+          : null,
+      ],
+      yes: t('sheet.pay', { amount }),
+      no: t('sheet.no-pay'),
+      ready: sheet.affordable !== false,
+      chosen: () => [],
+    };
+  },
+  open(sheet) {
+    return {
+      title: t('sheet.open', { program: sheet.program, target: sheet.target }),
+      content: [h('p', { class: 'sheet-title', text: t('sheet.open', { program: sheet.program, target: sheet.target }) }), h('p', { class: 'sheet-sub', dir: 'ltr', text: sheet.page }), h('p', { class: 'sheet-note', text: t('sheet.open-d') })],
+      yes: t('sheet.open-yes'),
+      no: t('sheet.open-no'),
+      chosen: () => [],
+    };
+  },
+};
+
+const unknown = (sheet) => ({
+  title: t('sheet.unknown', { program: sheet.program }),
+  content: [h('p', { class: 'sheet-title', text: t('sheet.unknown', { program: sheet.program }) })],
+  yes: t('ok'),
+  no: t('sheet.deny'),
+  ready: false,
+  chosen: () => [],
+});
