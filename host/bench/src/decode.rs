@@ -30,9 +30,18 @@ pub fn run(folder: &Path) -> Result<Decode> {
     collect(folder, &mut pictures, 0)?;
     pictures.sort();
     if pictures.is_empty() {
-        bail!("{} holds no PNG or JPEG with a .txt beside it; name a folder of photographs with what each says", folder.display());
+        bail!(
+            "{} holds no PNG or JPEG with a .txt beside it; name a folder of photographs with what each says",
+            folder.display()
+        );
     }
-    let mut outcome = Decode { images: 0, decoded: 0, wrong: 0, ms: Quantiles::default(), missed: Vec::new() };
+    let mut outcome = Decode {
+        images: 0,
+        decoded: 0,
+        wrong: 0,
+        ms: Quantiles::default(),
+        missed: Vec::new(),
+    };
     let mut times = Vec::new();
     for path in &pictures {
         let expected = expected_text(path)?;
@@ -54,7 +63,9 @@ pub fn run(folder: &Path) -> Result<Decode> {
             picture = image::imageops::rotate90(&picture);
         }
         if !missed.is_empty() {
-            outcome.missed.push((path.strip_prefix(folder).unwrap_or(path).display().to_string(), missed));
+            outcome
+                .missed
+                .push((path.strip_prefix(folder).unwrap_or(path).display().to_string(), missed));
         }
     }
     outcome.ms = Quantiles::of(&mut times);
@@ -65,7 +76,9 @@ fn collect(folder: &Path, pictures: &mut Vec<PathBuf>, depth: usize) -> Result<(
     let entries = std::fs::read_dir(folder).with_context(|| format!("{} can't be read", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
-        let is_picture = path.extension().is_some_and(|ending| ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
+        let is_picture = path
+            .extension()
+            .is_some_and(|ending| ["png", "jpg", "jpeg"].iter().any(|known| ending.eq_ignore_ascii_case(known)));
         if path.is_dir() && depth < 8 {
             collect(&path, pictures, depth + 1)?;
         } else if is_picture && (path.with_extension("txt").exists() || path.with_extension("bin").exists()) {
@@ -85,7 +98,9 @@ impl Expected {
     fn matches(&self, text: &str) -> bool {
         match self {
             Expected::Text(expected) => text == expected,
-            Expected::Bytes(expected) => text.chars().map(u32::from).eq(expected.iter().map(|byte| u32::from(*byte))) || text.as_bytes() == expected,
+            Expected::Bytes(expected) => {
+                text.chars().map(u32::from).eq(expected.iter().map(|byte| u32::from(*byte))) || text.as_bytes() == expected
+            }
         }
     }
 }
@@ -97,7 +112,9 @@ fn expected_text(picture: &Path) -> Result<Expected> {
     if path.extension().is_some_and(|ending| ending == "bin") {
         return Ok(Expected::Bytes(bytes));
     }
-    Ok(Expected::Text(String::from_utf8(bytes).with_context(|| format!("{} is no UTF-8 text; name it .bin", path.display()))?))
+    Ok(Expected::Text(
+        String::from_utf8(bytes).with_context(|| format!("{} is no UTF-8 text; name it .bin", path.display()))?,
+    ))
 }
 
 fn grey(path: &Path) -> Result<image::GrayImage> {

@@ -24,9 +24,16 @@ impl Quantiles {
         values.sort_by(f64::total_cmp);
         let at = |part: f64| {
             let rank = (part * values.len() as f64).ceil() as usize;
-            values.get(rank.saturating_sub(1)).map_or(0.0, |value| (value * 1_000.0).round() / 1_000.0)
+            values
+                .get(rank.saturating_sub(1))
+                .map_or(0.0, |value| (value * 1_000.0).round() / 1_000.0)
         };
-        Quantiles { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1.0) }
+        Quantiles {
+            p50: at(0.5),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: at(1.0),
+        }
     }
 }
 
@@ -53,14 +60,23 @@ impl Machine {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
-            line.and_then(|line| line.split(':').nth(1)).map(|value| value.trim().to_owned()).unwrap_or_default()
+            line.and_then(|line| line.split(':').nth(1))
+                .map(|value| value.trim().to_owned())
+                .unwrap_or_default()
         };
-        let kib = value(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0u64);
+        let kib = value(&read("/proc/meminfo"), "MemTotal")
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap_or(0u64);
         Machine {
             cpu: value(&read("/proc/cpuinfo"), "model name"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: kib / 1024,
-            kernel: format!("{} {}", read("/proc/sys/kernel/ostype").trim(), read("/proc/sys/kernel/osrelease").trim()),
+            kernel: format!(
+                "{} {}",
+                read("/proc/sys/kernel/ostype").trim(),
+                read("/proc/sys/kernel/osrelease").trim()
+            ),
             build: if cfg!(debug_assertions) { "debug" } else { "release" },
             fdatasync_ms_p50: fdatasync_ms(folder).unwrap_or(f64::NAN),
         }
@@ -84,7 +100,9 @@ fn fdatasync_ms(folder: &Path) -> std::io::Result<f64> {
 pub fn rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().nth(1)).and_then(|value| value.parse().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().nth(1))
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -94,15 +112,34 @@ mod tests {
     #[test]
     fn quantiles_are_by_nearest_rank() {
         let mut hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-        assert_eq!(Quantiles::of(&mut hundred), Quantiles { p50: 50.0, p95: 95.0, p99: 99.0, max: 100.0 });
+        assert_eq!(
+            Quantiles::of(&mut hundred),
+            Quantiles {
+                p50: 50.0,
+                p95: 95.0,
+                p99: 99.0,
+                max: 100.0
+            }
+        );
         assert_eq!(Quantiles::of(&mut []), Quantiles::default());
-        assert_eq!(Quantiles::of(&mut [3.0]), Quantiles { p50: 3.0, p95: 3.0, p99: 3.0, max: 3.0 });
+        assert_eq!(
+            Quantiles::of(&mut [3.0]),
+            Quantiles {
+                p50: 3.0,
+                p95: 3.0,
+                p99: 3.0,
+                max: 3.0
+            }
+        );
     }
 
     #[test]
     fn this_machine_has_cores_memory_and_a_disk() {
         let machine = Machine::here(&std::env::temp_dir());
-        assert!(machine.cores >= 1 && machine.memory_mib > 0 && machine.fdatasync_ms_p50 > 0.0, "{machine:?}");
+        assert!(
+            machine.cores >= 1 && machine.memory_mib > 0 && machine.fdatasync_ms_p50 > 0.0,
+            "{machine:?}"
+        );
         assert!(rss_kib() > 0);
     }
 }

@@ -1,9 +1,25 @@
 //! What `youji bench` runs. Every bench goes through the doors that people and programs use, and prints one JSON object.
 //!
-//! | module | measures |
+//! | module | holds |
 //! |---|---|
+//! | [`open`] | from the code's text to the first view |
+//! | [`unload`] | what is left after thousands of sessions |
+//! | [`density`] | what a session costs |
+//! | [`events`] | from a tap to the patch, over real sockets |
+//! | [`runaway`] | what a program that never returns does to its neighbours |
 //! | [`decode`] | pictures of codes that are read, and how fast |
+//! | [`prepare`] | the sample programs and fresh hosts that benches run on |
+//! | [`client`] | a seat of a kiosk over HTTP and a socket, as a page would be |
+//! | [`view`] | what a screen would show |
 //! | [`figures`] | quantiles, the machine, its disk |
 
+pub mod client;
 pub mod decode;
+pub mod density;
+pub mod events;
 pub mod figures;
+pub mod open;
+pub mod prepare;
+pub mod runaway;
+pub mod unload;
+pub mod view;

@@ -1,6 +1,8 @@
 //! `youji`, the command that people type.
 
 mod commands;
+mod drive;
+mod local;
 mod out;
 mod place;
 mod serving;

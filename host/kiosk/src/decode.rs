@@ -180,10 +180,11 @@ impl Search {
                 return Some(found);
             }
         }
-        if width.max(height) > REDUCED_ABOVE && width.min(height) >= 2 {
-            if let Some(found) = self.readings(&imageops::thumbnail(picture, width / 2, height / 2)) {
-                return Some(found);
-            }
+        if width.max(height) > REDUCED_ABOVE
+            && width.min(height) >= 2
+            && let Some(found) = self.readings(&imageops::thumbnail(picture, width / 2, height / 2))
+        {
+            return Some(found);
         }
         if picture.len() > ENLARGED_BELOW_PIXELS {
             return None;

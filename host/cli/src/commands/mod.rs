@@ -1,8 +1,14 @@
 //! One file a command; each has its arguments, its examples and `run`.
 
+mod bench;
 pub(crate) mod compile_child;
+mod decode;
 mod demo;
+mod drive;
 mod kiosk;
+mod posters;
+mod qr;
+mod scan;
 mod serve;
 
 use anyhow::Result;
@@ -18,6 +24,18 @@ pub(crate) enum Command {
     Serve(serve::Arguments),
     /// Show a kiosk full screen in Chromium, and bring it back after a crash
     Kiosk(kiosk::Arguments),
+    /// Do with a picture of a code what a kiosk does, without a browser
+    Scan(scan::Arguments),
+    /// Read the codes in a picture
+    Decode(decode::Arguments),
+    /// Make a code: on the terminal, as SVG, as PNG
+    Qr(qr::Arguments),
+    /// Make a sheet of codes to print
+    Posters(posters::Arguments),
+    /// Play persons without a browser through a scenario file
+    Drive(drive::Arguments),
+    /// Measure, and print figures with the machine beside them
+    Bench(bench::Arguments),
     /// Compile a component from stdin to stdout within limits; the host starts this itself
     #[command(hide = true, name = "compile-child")]
     CompileChild,
@@ -32,6 +50,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Kiosk(arguments) => kiosk::run(arguments),
+        Command::Scan(arguments) => scan::run(arguments),
+        Command::Decode(arguments) => decode::run(arguments),
+        Command::Qr(arguments) => qr::run(arguments),
+        Command::Posters(arguments) => posters::run(arguments),
+        Command::Drive(arguments) => drive::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::CompileChild => Ok(compile_child::run()),
     }
 }

@@ -1,0 +1,113 @@
+//! `youji bench open`: from the code's text to the first view.
+
+use crate::figures::Quantiles;
+use crate::prepare::Packages;
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use youji_kiosk::OpenRequest;
+use youji_runtime::EndReason;
+
+/// How long each program is measured.
+const FOR: Duration = Duration::from_secs(8);
+const WARM_UP: usize = 50;
+const MOST: usize = 3_000;
+/// Hosts that have never seen the package.
+const FIRST: usize = 7;
+
+/// Microseconds; registry read, signature check and first view included.
+#[derive(Debug, Serialize)]
+pub struct Open {
+    /// The restaurant's menu.
+    pub restaurant: Opening,
+    /// The counter.
+    pub counter: Opening,
+    /// Milliseconds for a package that the host has never seen, from its bytes to the first view: published, verified, compiled.
+    pub first_ms: f64,
+    /// Median microseconds of each step of the restaurant.
+    pub steps_us: BTreeMap<String, f64>,
+    /// The same for the counter.
+    pub counter_steps_us: BTreeMap<String, f64>,
+}
+
+/// One program.
+#[derive(Debug, Serialize)]
+pub struct Opening {
+    /// Microseconds.
+    #[serde(flatten)]
+    pub us: Quantiles,
+    /// How often it was opened.
+    pub opened: usize,
+    /// Nodes of its first view.
+    pub nodes: usize,
+}
+
+/// Opens each program again and again, cached, one after the other.
+///
+/// # Errors
+/// What the host refuses.
+pub async fn run(packages: &Packages) -> Result<Open> {
+    let (counter, counter_steps_us) = cached(packages, "counter").await?;
+    let (restaurant, steps_us) = cached(packages, "restaurant").await?;
+    let mut first = Vec::new();
+    for _ in 0..FIRST {
+        first.push(never_seen(packages).await?);
+    }
+    Ok(Open {
+        restaurant,
+        counter,
+        first_ms: Quantiles::of(&mut first).p50,
+        steps_us,
+        counter_steps_us,
+    })
+}
+
+async fn cached(packages: &Packages, name: &str) -> Result<(Opening, BTreeMap<String, f64>)> {
+    let (_data, host) = packages.host(|config| config).await?;
+    let code = host.code_for(&packages.id(name)?, "", "T7")?;
+    let visitor = host.services().create_visitor("en").await?.id;
+    let (mut times, mut steps, mut nodes) = (Vec::new(), BTreeMap::<String, Vec<f64>>::new(), 0);
+    let begun = Instant::now();
+    for round in 0..MOST + WARM_UP {
+        let opened = Box::pin(host.open(&visitor, OpenRequest::scan(code.as_str(), "en"))).await?;
+        if round >= WARM_UP {
+            times.push(opened.total_us as f64);
+            for (step, us) in &opened.steps {
+                steps.entry((*step).to_owned()).or_default().push(*us as f64);
+            }
+        }
+        nodes = opened.first.tree.len();
+        opened.session.close(EndReason::Closed).await;
+        if begun.elapsed() > FOR {
+            break;
+        }
+    }
+    host.shutdown().await;
+    let steps = steps.into_iter().map(|(step, mut us)| (step, Quantiles::of(&mut us).p50)).collect();
+    Ok((
+        Opening {
+            opened: times.len(),
+            us: Quantiles::of(&mut times),
+            nodes,
+        },
+        steps,
+    ))
+}
+
+async fn never_seen(packages: &Packages) -> Result<f64> {
+    let data = tempfile::tempdir_in(&packages.folder)?;
+    let host = youji_kiosk::Host::new(youji_kiosk::HostConfig::new(data.path())).await?;
+    host.registry().allow_publisher("Youji Samples", &packages.key().public()).await?;
+    let visitor = host.services().create_visitor("en").await?.id;
+    let built = packages.find("restaurant")?;
+    let begun = Instant::now();
+    let published = host.registry().publish(built.bytes.clone()).await?;
+    host.programs_changed();
+    let code = host.code_for(&published.program, "", "T7")?;
+    let opened = Box::pin(host.open(&visitor, OpenRequest::scan(code, "en"))).await?;
+    let ms = begun.elapsed().as_secs_f64() * 1_000.0;
+    opened.session.close(EndReason::Closed).await;
+    host.shutdown().await;
+    Ok(ms)
+}

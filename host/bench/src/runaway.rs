@@ -1,0 +1,208 @@
+//! `youji bench runaway`: what a program that never returns does to its neighbours, and how soon it is gone.
+
+use crate::density::server;
+use crate::events::Page;
+use crate::figures::Quantiles;
+use crate::prepare::{Hostile, Packages};
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+use youji_api::caller::Requested;
+use youji_api::{Caller, Event, Launch, PersonId, ProgramId, PublisherId, SessionId};
+use youji_kiosk::Host;
+use youji_runtime::{EndReason, LaunchError, LaunchRequest, Program};
+
+const NEIGHBOURS: usize = 50;
+const RATE: u32 = 10;
+const PHASE: Duration = Duration::from_secs(9);
+/// Exports that a culprit can hang in; the first three while it is launched.
+const EXPORTS: [&str; 7] = ["launched", "shown", "view", "event", "hidden", "unloaded", "save-state"];
+
+/// What happened to culprits and neighbours.
+#[derive(Debug, Serialize)]
+pub struct Runaway {
+    /// Milliseconds of its own CPU time after which a culprit was ended. One that hangs before its first view has no receipt: for
+    /// these it is the wall time, of those that ran alone.
+    pub kill_ms: Quantiles,
+    /// The same by export.
+    pub kill_ms_by_export: Vec<(&'static str, Quantiles)>,
+    /// p99 of the neighbours beside culprits, divided by that without: the worse of one and eight at once.
+    pub neighbour_p99_ratio: f64,
+    /// Neighbours' milliseconds from intended send to patch, without culprits.
+    pub alone_ms: Quantiles,
+    /// Beside one culprit at a time.
+    pub beside_one_ms: Quantiles,
+    /// Beside eight.
+    pub beside_eight_ms: Quantiles,
+    /// Culprits that were ended.
+    pub killed: usize,
+    /// Neighbours that lost an event or ended; must be 0.
+    pub neighbours_hurt: usize,
+}
+
+/// Fifty people tap by the clock; meanwhile none, one or eight programs hang, one after the other, in each of their exports.
+///
+/// # Errors
+/// A culprit that is not ended; what the host refuses.
+pub async fn run(packages: &Packages, hostile: &Hostile) -> Result<Runaway> {
+    let data = tempfile::tempdir_in(&packages.folder)?;
+    let server = server(packages, data.path(), NEIGHBOURS + 64).await?;
+    let culprits = Arc::new(Culprits::new(server.host(), hostile).await?);
+    let counter = packages.id("counter")?.to_string();
+    let mut pages = Vec::new();
+    for _ in 0..NEIGHBOURS {
+        pages.push(Page::open(server.address(), &counter, json!({})).await?);
+    }
+    let mut kills: Vec<(&'static str, f64)> = Vec::new();
+    let (mut hurt, mut phases) = (0, Vec::new());
+    for at_once in [0, 1, 8] {
+        let begin = Instant::now() + Duration::from_millis(50);
+        let stop = begin + PHASE;
+        let hanging: Vec<_> = (0..at_once)
+            .map(|first| {
+                let culprits = Arc::clone(&culprits);
+                tokio::spawn(async move { culprits.hang_until(stop, first, at_once == 1).await })
+            })
+            .collect();
+        let mut tasks = Vec::new();
+        for (number, mut page) in pages.drain(..).enumerate() {
+            tasks.push(tokio::spawn(async move {
+                let offset = Duration::from_secs(1) / RATE * u32::try_from(number)? / u32::try_from(NEIGHBOURS)?;
+                let tapped = page.tap_by_clock(begin + offset, PHASE, RATE, begin).await?;
+                Ok::<_, anyhow::Error>((page, tapped))
+            }));
+        }
+        let mut times = Vec::new();
+        for task in tasks {
+            let (page, tapped) = task.await??;
+            hurt += tapped.lost;
+            times.extend(tapped.ms);
+            pages.push(page);
+        }
+        for task in hanging {
+            kills.extend(task.await??);
+        }
+        phases.push(Quantiles::of(&mut times));
+    }
+    server.stop().await;
+    let [alone_ms, beside_one_ms, beside_eight_ms] = phases[..] else {
+        bail!("three phases were expected")
+    };
+    let quantiles = |export: Option<&str>| {
+        let mut ms: Vec<f64> = kills
+            .iter()
+            .filter(|(of, _)| export.is_none_or(|export| export == *of))
+            .map(|(_, ms)| *ms)
+            .collect();
+        Quantiles::of(&mut ms)
+    };
+    Ok(Runaway {
+        kill_ms: quantiles(None),
+        kill_ms_by_export: EXPORTS.iter().map(|export| (*export, quantiles(Some(export)))).collect(),
+        neighbour_p99_ratio: (beside_one_ms.p99.max(beside_eight_ms.p99) / alone_ms.p99 * 100.0).round() / 100.0,
+        alone_ms,
+        beside_one_ms,
+        beside_eight_ms,
+        killed: kills.len(),
+        neighbours_hurt: hurt,
+    })
+}
+
+struct Culprits {
+    host: Arc<Host>,
+    program: Arc<Program>,
+    requested: Arc<Requested>,
+    next: AtomicU64,
+}
+
+impl Culprits {
+    async fn new(host: &Arc<Host>, hostile: &Hostile) -> Result<Culprits> {
+        let permissions = ["payment", "storage", "navigation", "clock", "log"];
+        let requested = Arc::new(Requested {
+            permissions: permissions
+                .iter()
+                .map(|name| ((*name).to_owned(), "to misbehave".to_owned()))
+                .collect(),
+            pages: vec!["pages/home".to_owned(), "pages/second".to_owned()],
+            ..Requested::default()
+        });
+        let wasm = hostile.component.clone();
+        let program = host.runtime().program("hostile", &requested, move || Ok(wasm)).await?;
+        Ok(Culprits {
+            host: Arc::clone(host),
+            program,
+            requested,
+            next: AtomicU64::new(1),
+        })
+    }
+
+    async fn hang_until(&self, stop: Instant, first: usize, alone: bool) -> Result<Vec<(&'static str, f64)>> {
+        let mut kills = Vec::new();
+        for turn in first.. {
+            if Instant::now() >= stop {
+                break;
+            }
+            let export = EXPORTS[turn % EXPORTS.len()];
+            let began = Instant::now();
+            match self.hang(export).await? {
+                Some(own_ms) => kills.push((export, own_ms)),
+                None if alone => kills.push((export, began.elapsed().as_secs_f64() * 1_000.0)),
+                None => {}
+            }
+        }
+        Ok(kills)
+    }
+
+    /// Milliseconds of its own CPU time; none when it never had a view.
+    async fn hang(&self, export: &'static str) -> Result<Option<f64>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let caller = Caller {
+            session: SessionId(u64::MAX - number),
+            person: PersonId::from(format!("culprit-{number}").as_str()),
+            program: ProgramId::from("org.youji.hostile"),
+            publisher: PublisherId::from("nobody"),
+            roles: Arc::from([]),
+            requested: Arc::clone(&self.requested),
+            language: "en".into(),
+        };
+        let query = vec![("act".to_owned(), "loop".to_owned()), ("at".to_owned(), export.to_owned())];
+        let launch = Launch {
+            page: "pages/home".to_owned(),
+            query,
+            cause: "link".to_owned(),
+            language: "en".to_owned(),
+            ..Launch::default()
+        };
+        let request = LaunchRequest {
+            program: Arc::clone(&self.program),
+            caller,
+            launch,
+            gate: self.host.gate().clone(),
+            limits: None,
+        };
+        let session = match self.host.runtime().launch(request).await {
+            Err(LaunchError::Fault(fault)) => {
+                ensure!(
+                    fault.code == "cpu" && EXPORTS[..3].contains(&export),
+                    "hanging in {export} ended as {fault}"
+                );
+                return Ok(None);
+            }
+            Err(error) => return Err(error).context("a culprit was not launched"),
+            Ok((session, _)) => session,
+        };
+        if export == "event" {
+            session.deliver(Event::new("settings"));
+        } else {
+            session.close(EndReason::Closed).await;
+        }
+        let ended = tokio::time::timeout(Duration::from_secs(20), session.ended())
+            .await
+            .context("a culprit was not ended")?;
+        Ok(Some(ended.receipt.before.cpu_us as f64 / 1_000.0))
+    }
+}

@@ -1,0 +1,109 @@
+//! `youji bench`: figures, each with the machine beside it.
+
+use crate::local::Workspace;
+use crate::out;
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use youji_bench::figures::Machine;
+use youji_bench::{decode, density, events, open, prepare, runaway, unload};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Each ends within 50 seconds once `youji bench --prepare` has built what they need.
+
+  open      from the code's text to the first view, cached and never seen
+  unload    resident memory before and after ten thousand sessions
+  density   memory of a session, of a socket
+  events    from a tap to the patch over 200 sockets; events a second at saturation
+  runaway   programs that never return, and their neighbours
+  decode    photographs of codes with their texts, in four rotations
+
+Examples:
+  youji bench --prepare
+  youji bench open --json
+  youji bench decode photographs --json")]
+pub(crate) struct Arguments {
+    /// Which
+    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "decode"], required_unless_present = "prepare")]
+    name: Option<String>,
+    /// For decode: folder of pictures with a .txt or .bin beside each
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Only build what benches need
+    #[arg(long)]
+    prepare: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    workspace: Workspace,
+    /// One part of a bench, in a process of its own
+    #[arg(long, hide = true, value_name = "PART")]
+    part: Option<String>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no async runtime could be started")?;
+    if arguments.prepare {
+        prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
+        prepare::hostile(&arguments.workspace.folder()?)?;
+        out::note("ready");
+    }
+    let Some(name) = arguments.name.as_deref() else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if cfg!(debug_assertions) && arguments.part.is_none() {
+        out::note("This is a debug build: figures mean nothing. Use `cargo run --release -- bench …`.");
+    }
+    if name == "decode" {
+        let Some(folder) = &arguments.folder else {
+            bail!("name the folder of pictures: `youji bench decode DIR`")
+        };
+        return print(&arguments, name, folder.clone(), decode::run(folder)?);
+    }
+    let packages = prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
+    if let Some(part) = &arguments.part {
+        tokio.block_on(density::part(&packages, part, &mut |line| out::line(line)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = packages.folder.clone();
+    match name {
+        "open" => print(&arguments, name, folder, tokio.block_on(open::run(&packages))?),
+        "unload" => print(&arguments, name, folder, tokio.block_on(unload::run(&packages))?),
+        "events" => print(&arguments, name, folder, tokio.block_on(events::run(&packages))?),
+        "density" => {
+            let root = arguments.workspace.folder()?.display().to_string();
+            let again = ["bench", "density", "--root", &root, "--part"];
+            print(&arguments, name, folder, tokio.block_on(density::run(&again))?)
+        }
+        "runaway" => {
+            let hostile = prepare::hostile(&arguments.workspace.folder()?)?;
+            print(&arguments, name, folder, tokio.block_on(runaway::run(&packages, &hostile))?)
+        }
+        other => bail!("there is no bench \"{other}\""),
+    }
+}
+
+fn print(arguments: &Arguments, name: &str, folder: PathBuf, figures: impl Serialize) -> Result<ExitCode> {
+    let mut object = json!({ "bench": name });
+    if let (Value::Object(object), Value::Object(figures)) = (&mut object, serde_json::to_value(figures)?) {
+        object.extend(figures);
+        object.insert("machine".to_owned(), serde_json::to_value(Machine::here(&folder))?);
+        object.insert(
+            "settings".to_owned(),
+            json!({"version": env!("CARGO_PKG_VERSION"), "allocator": "zeroizing system"}),
+        );
+    }
+    out::line(if arguments.json {
+        serde_json::to_string(&object)?
+    } else {
+        serde_json::to_string_pretty(&object)?
+    });
+    Ok(ExitCode::SUCCESS)
+}

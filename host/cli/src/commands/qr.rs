@@ -1,0 +1,78 @@
+//! `youji qr`: a code of a program's page, or of any text.
+
+use crate::local::DataFolder;
+use crate::out;
+use anyhow::{Context, Result};
+use serde_json::json;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use youji_api::ProgramId;
+use youji_kiosk::qr::{Code, MAX_MODULE_PIXELS, MIN_MODULE_PIXELS, Terminal};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  youji qr --program org.youji.restaurant --scene T7             on the terminal
+  youji qr --program org.youji.restaurant --scene T7 --svg t7.svg
+  youji qr HTTPS://EXAMPLE.ORG --png example.png --module 8")]
+pub(crate) struct Arguments {
+    /// Any text instead of a program
+    #[arg(value_name = "TEXT", conflicts_with = "program", required_unless_present = "program")]
+    text: Option<String>,
+    /// Id of the program that the code opens
+    #[arg(long, value_name = "ID")]
+    program: Option<String>,
+    /// Path of the page; home unless told
+    #[arg(long, value_name = "PATH", requires = "program", default_value = "")]
+    page: String,
+    /// What the program is told, such as a table; at most 12 bytes
+    #[arg(long, value_name = "TEXT", requires = "program", default_value = "")]
+    scene: String,
+    /// Write an SVG picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write a PNG picture
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+    /// Pixels a module in the PNG
+    #[arg(long, value_name = "PIXELS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(i64::from(MIN_MODULE_PIXELS)..=i64::from(MAX_MODULE_PIXELS)))]
+    module: u32,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folder: DataFolder,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let text = match (&arguments.text, &arguments.program) {
+        (Some(text), _) => text.clone(),
+        (None, program) => {
+            let program = ProgramId::from(program.as_deref().unwrap_or_default());
+            arguments
+                .folder
+                .with_host(async |host| Ok(host.code_for(&program, &arguments.page, &arguments.scene)?))?
+        }
+    };
+    let code = Code::new(&text)?;
+    let write = |path: &PathBuf, bytes: &[u8]| std::fs::write(path, bytes).with_context(|| format!("{} can't be written", path.display()));
+    if let Some(path) = &arguments.svg {
+        write(path, code.svg().as_bytes())?;
+    }
+    if let Some(path) = &arguments.png {
+        write(path, &code.png(arguments.module)?)?;
+    }
+    if arguments.json {
+        out::line(json!({"text": text, "version": code.version(), "modules": code.width(), "svg": arguments.svg, "png": arguments.png}));
+    } else if arguments.svg.is_none() && arguments.png.is_none() {
+        let terminal = if std::io::stdout().is_terminal() {
+            Terminal::Colours
+        } else {
+            Terminal::LightBackground
+        };
+        out::line(code.terminal(terminal).trim_end_matches('\n'));
+        out::line(&text);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,371 @@
+//! Plays a scenario step by step on a host.
+
+use super::clock::SteppedClock;
+use super::scenario::{Action, Scenario, Step};
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetKind};
+use youji_bench::view::{View, Wanted};
+use youji_kiosk::{Host, OpenRequest};
+use youji_runtime::{EndReason, Feed, Session, UiEvent};
+use youji_services::NewPerson;
+
+/// How long something that is expected may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait between two looks at something that sends no update.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What came of a scenario.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Outcome {
+    /// Of the scenario.
+    pub(crate) name: String,
+    /// With which it can be repeated.
+    pub(crate) seed: u64,
+    /// Steps that were played.
+    pub(crate) steps: usize,
+    /// Microseconds of each step, in order.
+    pub(crate) step_us: Vec<u64>,
+    /// What each person has at the end, in minor units.
+    pub(crate) balances: BTreeMap<String, u64>,
+    /// Orders paid and what they came to, in minor units.
+    pub(crate) orders: u64,
+    /// In minor units.
+    pub(crate) turnover: u64,
+    /// Unload receipts.
+    pub(crate) receipts: Vec<serde_json::Value>,
+}
+
+struct Player {
+    id: PersonId,
+    language: String,
+    stage: Option<Stage>,
+}
+
+struct Stage {
+    session: Session,
+    feed: Feed,
+    view: View,
+    events: u64,
+}
+
+/// Plays all steps.
+///
+/// # Errors
+/// The step that failed, what was expected, and what was on the page.
+pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedClock) -> Result<Outcome> {
+    let mut players = BTreeMap::new();
+    for (name, person) in &scenario.persons {
+        let language = person.language.clone().unwrap_or_else(|| "en".to_owned());
+        players.insert(
+            name.as_str(),
+            Player {
+                id: enter(host, name, person, &language).await?,
+                language,
+                stage: None,
+            },
+        );
+    }
+    let mut outcome = Outcome {
+        name: scenario.name.clone(),
+        seed: scenario.seed,
+        steps: 0,
+        step_us: Vec::new(),
+        balances: BTreeMap::new(),
+        orders: 0,
+        turnover: 0,
+        receipts: Vec::new(),
+    };
+    for (index, step) in scenario.steps.iter().enumerate() {
+        clock.advance(1_000);
+        let begun = Instant::now();
+        if let Action::WaitMs(ms) = step.action {
+            clock.advance(ms);
+        } else {
+            let player = players
+                .get_mut(step.who.as_str())
+                .ok_or_else(|| anyhow!("nobody is called {}", step.who))?;
+            let played = Box::pin(player.act(host, step, &mut outcome)).await;
+            played.with_context(|| format!("step {} of {} ({}): {:?}", index + 1, scenario.steps.len(), step.who, step.action))?;
+        }
+        outcome.step_us.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
+        outcome.steps += 1;
+    }
+    for (name, player) in &mut players {
+        if let Some(stage) = player.stage.take() {
+            outcome
+                .receipts
+                .push(serde_json::to_value(stage.session.close(EndReason::Closed).await)?);
+        }
+        let balance = host.services().person(&player.id).map_or(0, |person| person.balance);
+        outcome.balances.insert((*name).to_owned(), balance);
+    }
+    let counts = host.services().day_counts();
+    (outcome.orders, outcome.turnover) = (counts.orders, counts.turnover);
+    Ok(outcome)
+}
+
+async fn enter(host: &Arc<Host>, name: &str, person: &super::scenario::Person, language: &str) -> Result<PersonId> {
+    let services = host.services();
+    if person.roles.is_empty() && person.balance.is_none() {
+        return Ok(services.create_visitor(language).await?.id);
+    }
+    let new = NewPerson {
+        name: name.to_owned(),
+        code: name.to_owned(),
+        pin: String::new(),
+        language: language.to_owned(),
+        balance: person.balance.unwrap_or(host.config().visitor_balance),
+        profile: Vec::new(),
+    };
+    let id = services.create_person(new).await?.id;
+    for role in &person.roles {
+        let installed = host.registry().resolve(&ProgramId::from(role.program.as_str())).await?;
+        services.set_role(&id, &installed.publisher, &role.role, true).await?;
+    }
+    Ok(id)
+}
+
+impl Player {
+    async fn act(&mut self, host: &Arc<Host>, step: &Step, outcome: &mut Outcome) -> Result<()> {
+        match &step.action {
+            Action::Open { program, page, scene } => self.open(host, program, page, scene).await,
+            Action::Tap { label, within } => {
+                self.stage()?
+                    .event(
+                        &Wanted {
+                            event: "tap",
+                            label,
+                            within,
+                        },
+                        None,
+                    )
+                    .await
+            }
+            Action::Type { label, text } => {
+                let value = Some(Scalar::from(text.as_str()));
+                let stage = self.stage()?;
+                let event = if stage
+                    .view
+                    .find(&Wanted {
+                        event: "input",
+                        label,
+                        within: "",
+                    })
+                    .is_some()
+                {
+                    "input"
+                } else {
+                    "change"
+                };
+                stage.event(&Wanted { event, label, within: "" }, value).await
+            }
+            Action::Choose { label, value } => {
+                self.stage()?
+                    .event(
+                        &Wanted {
+                            event: "change",
+                            label,
+                            within: "",
+                        },
+                        Some(value.clone()),
+                    )
+                    .await
+            }
+            Action::Back {} => {
+                let stage = self.stage()?;
+                let event_id = stage.event_id();
+                anyhow::ensure!(stage.session.back(event_id).await.applied, "there is no page to go back to");
+                Ok(())
+            }
+            Action::Answer { sheet, accept, chosen } => self.answer(host, sheet, *accept, chosen.as_deref()).await,
+            Action::Expect { text } => self.stage()?.expect(text).await,
+            Action::ExpectNot { text } => self.stage()?.expect_not(text).await,
+            Action::ExpectMessage { text } => self.expect_message(host, text).await,
+            Action::ExpectBalance { is } => {
+                let balance = host.services().person(&self.id).map_or(0, |person| person.balance);
+                anyhow::ensure!(balance == *is, "expected a balance of {is}, found {balance}");
+                Ok(())
+            }
+            Action::Close {} => {
+                let stage = self.stage.take().ok_or_else(|| anyhow!("no program is open; open one first"))?;
+                outcome
+                    .receipts
+                    .push(serde_json::to_value(stage.session.close(EndReason::Closed).await)?);
+                Ok(())
+            }
+            Action::WaitMs(_) => Ok(()),
+        }
+    }
+
+    fn stage(&mut self) -> Result<&mut Stage> {
+        self.stage.as_mut().ok_or_else(|| anyhow!("no program is open; open one first"))
+    }
+
+    async fn open(&mut self, host: &Arc<Host>, program: &str, page: &str, scene: &str) -> Result<()> {
+        if let Some(stage) = self.stage.take() {
+            stage.session.close(EndReason::Closed).await;
+        }
+        let code = host.code_for(&ProgramId::from(program), page, scene)?;
+        let opened = Box::pin(host.open(&self.id, OpenRequest::scan(code, &self.language))).await?;
+        let feed = opened.session.subscribe(0);
+        self.stage = Some(Stage {
+            session: opened.session,
+            feed,
+            view: View::default(),
+            events: 0,
+        });
+        self.stage()?.look(Instant::now() + PATIENCE, |view| view.seq > 0).await.map(|_| ())
+    }
+
+    async fn answer(&mut self, host: &Arc<Host>, kind: &str, accept: bool, chosen: Option<&[String]>) -> Result<()> {
+        let session = self.stage()?.session.id();
+        let deadline = Instant::now() + PATIENCE;
+        let sheet = loop {
+            let screen = host.screen(session).map(|screen| screen.now()).unwrap_or_default();
+            if let Some(sheet) = screen.sheets.iter().find(|sheet| name_of(sheet) == kind) {
+                break sheet.clone();
+            }
+            if Instant::now() > deadline {
+                let open: Vec<&str> = screen.sheets.iter().map(name_of).collect();
+                bail!(
+                    "no {kind} sheet is open; open are: [{}]. The page says:\n{}",
+                    open.join(", "),
+                    self.stage()?.view.text()
+                );
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        };
+        let chosen = match chosen {
+            Some(chosen) => chosen.to_vec(),
+            None => all_of(&sheet),
+        };
+        host.services()
+            .answer(
+                session,
+                sheet.id,
+                Answer {
+                    accepted: accept,
+                    chosen,
+                    pin: String::new(),
+                },
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn expect_message(&mut self, host: &Arc<Host>, text: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let inbox = host.services().inbox(&self.id, 0).await;
+            if inbox
+                .iter()
+                .any(|message| message.title.contains(text) || message.text.contains(text))
+            {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let there: Vec<String> = inbox.iter().map(|message| format!("{}: {}", message.title, message.text)).collect();
+                bail!("no message says \"{text}\". The inbox:\n{}", there.join("\n"));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+impl Stage {
+    fn event_id(&mut self) -> String {
+        self.events += 1;
+        format!("drive-{}", self.events)
+    }
+
+    /// Applies updates until the view is as wanted, or time is over: then false.
+    async fn look(&mut self, deadline: Instant, wanted: impl Fn(&View) -> bool) -> Result<bool> {
+        loop {
+            if wanted(&self.view) {
+                return Ok(true);
+            }
+            match tokio::time::timeout_at(deadline.into(), self.feed.recv()).await {
+                Err(_) => return Ok(false),
+                Ok(None) => {
+                    let ended = self.session.try_ended();
+                    let why = ended.map(|ended| {
+                        ended
+                            .fault
+                            .as_ref()
+                            .map_or_else(|| ended.reason.code().to_owned(), ToString::to_string)
+                    });
+                    bail!("the session is over: {}", why.unwrap_or_default());
+                }
+                Ok(Some(update)) => self
+                    .view
+                    .apply(&serde_json::to_value(&update)?)
+                    .map_err(|error| anyhow!("the host's update does not fit: {error}"))?,
+            }
+        }
+    }
+
+    async fn event(&mut self, wanted: &Wanted<'_>, value: Option<Scalar>) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        if !self.look(deadline, |view| view.find(wanted).is_some()).await? {
+            bail!(
+                "nothing that takes \"{}\" says \"{}\". The page:\n{}",
+                wanted.event,
+                wanted.label,
+                self.view.outline()
+            );
+        }
+        let node = self.view.find(wanted).ok_or_else(|| anyhow!("it went away"))?;
+        let event = UiEvent {
+            node,
+            kind: wanted.event.to_owned(),
+            value,
+            event_id: self.event_id(),
+        };
+        let ack = self.session.ui_event(event).await;
+        anyhow::ensure!(
+            ack.applied,
+            "the program did not take the event: its widget was gone or the session is over"
+        );
+        Ok(())
+    }
+
+    async fn expect(&mut self, text: &str) -> Result<()> {
+        match self.look(Instant::now() + PATIENCE, |view| view.text().contains(text)).await? {
+            true => Ok(()),
+            false => bail!("the page does not say \"{text}\". It says:\n{}", self.view.text()),
+        }
+    }
+
+    async fn expect_not(&mut self, text: &str) -> Result<()> {
+        // What is under way may still arrive; a moment is enough for what a step before has caused.
+        let seen = self.look(Instant::now() + Duration::from_millis(200), |_| false).await?;
+        anyhow::ensure!(
+            !seen && !self.view.text().contains(text),
+            "the page says \"{text}\":\n{}",
+            self.view.text()
+        );
+        Ok(())
+    }
+}
+
+fn name_of(sheet: &Sheet) -> &'static str {
+    match sheet.kind {
+        SheetKind::Consent { .. } => "consent",
+        SheetKind::Subscribe { .. } => "subscribe",
+        SheetKind::Payment { .. } => "payment",
+        SheetKind::Open { .. } => "open",
+    }
+}
+
+fn all_of(sheet: &Sheet) -> Vec<String> {
+    match &sheet.kind {
+        SheetKind::Consent { scopes } => scopes.iter().map(|line| line.scope.clone()).collect(),
+        SheetKind::Subscribe { templates } => templates.iter().map(|(name, _)| name.clone()).collect(),
+        _ => Vec::new(),
+    }
+}

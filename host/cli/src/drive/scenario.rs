@@ -1,0 +1,213 @@
+//! The file of a scenario.
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Most steps of a scenario.
+const MAX_STEPS: usize = 10_000;
+/// Most persons of a scenario.
+const MAX_PERSONS: usize = 200;
+
+/// What is played. Names and members are described in `examples/scenarios/README.md`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Scenario {
+    /// Shown when it is played.
+    pub(crate) name: String,
+    /// Seeds every random choice of the host; the same seed, the same run.
+    #[serde(default)]
+    pub(crate) seed: u64,
+    /// The clock when it begins, in milliseconds since 1970.
+    #[serde(default = "default_start")]
+    pub(crate) start_ms: u64,
+    /// Who takes part, by name.
+    pub(crate) persons: BTreeMap<String, Person>,
+    /// What happens, in order.
+    pub(crate) steps: Vec<Step>,
+}
+
+fn default_start() -> u64 {
+    // 2026-01-01T12:00:00Z
+    1_767_268_800_000
+}
+
+/// A person; a visitor unless they have a role or a balance.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(crate) struct Person {
+    /// BCP 47; English unless told.
+    pub(crate) language: Option<String>,
+    /// What they have, in minor units; what a visitor starts with unless told.
+    pub(crate) balance: Option<u64>,
+    /// Roles that publishers gave them.
+    pub(crate) roles: Vec<Role>,
+}
+
+/// A role at the publisher of a program.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Role {
+    /// One of the publisher's programs.
+    pub(crate) program: String,
+    /// Such as "staff".
+    pub(crate) role: String,
+}
+
+/// One thing that a person does or sees.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct Step {
+    /// Which person; none for `waitMs`.
+    #[serde(default)]
+    pub(crate) who: String,
+    /// What.
+    #[serde(flatten)]
+    pub(crate) action: Action,
+}
+
+/// What a person does or sees.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(crate) enum Action {
+    /// Opens a page of a program by its scan code.
+    Open {
+        /// Its id.
+        program: String,
+        /// Path of the page; home unless told.
+        #[serde(default)]
+        page: String,
+        /// Such as "T7".
+        #[serde(default)]
+        scene: String,
+    },
+    /// Taps what says this.
+    Tap {
+        /// Whole, or else a part.
+        label: String,
+        /// What stands around it.
+        #[serde(default)]
+        within: String,
+    },
+    /// Types into the field of that label.
+    Type {
+        /// Of the field.
+        label: String,
+        /// What is typed.
+        text: String,
+    },
+    /// Chooses in a radio group, a select, a stepper or a switch of that label.
+    Choose {
+        /// Of the widget.
+        label: String,
+        /// The value on the wire: text, number or flag.
+        value: youji_api::Scalar,
+    },
+    /// Goes back a page.
+    Back {},
+    /// Answers the open sheet.
+    Answer {
+        /// "payment", "consent", "subscribe", "open".
+        sheet: String,
+        /// Yes or no.
+        accept: bool,
+        /// Scopes or templates; all of the sheet unless told.
+        #[serde(default)]
+        chosen: Option<Vec<String>>,
+    },
+    /// Sees this on the page, within five seconds.
+    Expect {
+        /// A part of what the page says.
+        text: String,
+    },
+    /// Does not see this on the page.
+    ExpectNot {
+        /// A part of what the page would say.
+        text: String,
+    },
+    /// Has this message, within five seconds.
+    ExpectMessage {
+        /// A part of its title or text.
+        text: String,
+    },
+    /// Has so much money, in minor units.
+    ExpectBalance {
+        /// Exactly.
+        is: u64,
+    },
+    /// Leaves the program.
+    Close {},
+    /// Nothing happens for so long on the scenario's clock.
+    WaitMs(u64),
+}
+
+impl Scenario {
+    /// From a JSON file.
+    ///
+    /// # Errors
+    /// It can't be read, is no scenario, or names a person who takes no part.
+    pub(crate) fn read(path: &Path) -> Result<Scenario> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
+        Scenario::parse(&text).with_context(|| format!("{} is no scenario; see examples/scenarios/README.md", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Scenario> {
+        let scenario: Scenario = serde_json::from_str(text)?;
+        ensure!(
+            scenario.steps.len() <= MAX_STEPS,
+            "{} steps; the limit is {MAX_STEPS}",
+            scenario.steps.len()
+        );
+        ensure!(
+            scenario.persons.len() <= MAX_PERSONS,
+            "{} persons; the limit is {MAX_PERSONS}",
+            scenario.persons.len()
+        );
+        for (index, step) in scenario.steps.iter().enumerate() {
+            let nobody = matches!(step.action, Action::WaitMs(_)) && step.who.is_empty();
+            let known: Vec<&str> = scenario.persons.keys().map(String::as_str).collect();
+            ensure!(
+                nobody || scenario.persons.contains_key(&step.who),
+                "step {}: \"who\" is \"{}\"; expected one of the persons: {}",
+                index + 1,
+                step.who,
+                known.join(", ")
+            );
+        }
+        Ok(scenario)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, wrong: Option<&str>) {
+        match (Scenario::parse(text), wrong) {
+            (Ok(_), None) => {}
+            (Err(error), Some(wrong)) => assert!(format!("{error:#}").contains(wrong), "{error:#}"),
+            (outcome, _) => panic!("{text}: {outcome:?}"),
+        }
+    }
+
+    #[test]
+    fn scenarios_are_read_and_their_mistakes_named() {
+        check(
+            r#"{"name":"n","persons":{"ana":{}},"steps":[{"who":"ana","open":{"program":"p","scene":"T7"}},{"waitMs":5}]}"#,
+            None,
+        );
+        check(
+            r#"{"name":"n","persons":{"ana":{}},"steps":[{"who":"bo","close":{}}]}"#,
+            Some("expected one of the persons: ana"),
+        );
+        check(
+            r#"{"name":"n","persons":{"ana":{"nick":1}},"steps":[]}"#,
+            Some("unknown field `nick`"),
+        );
+        check(
+            r#"{"name":"n","persons":{"ana":{}},"steps":[{"who":"ana","jump":{}}]}"#,
+            Some("jump"),
+        );
+    }
+}
