@@ -8,6 +8,7 @@ use crate::services::{Services, key_failure};
 use crate::state::{PersonState, State};
 use youji_api::{Failure, PersonId, ProgramId, codes};
 use youji_ledger::Transfer;
+use youji_store::KeyError;
 
 /// How long a paid row that staff read outlives its owner, in milliseconds: an order that is still being cooked.
 const PAID_ROW_MS: u64 = 24 * 60 * 60 * 1_000;
