@@ -348,3 +348,25 @@ fn random_text_never_panics() {
         );
     }
 }
+
+#[test]
+fn the_longest_code_is_a_qr_code_of_version_4_at_level_m() {
+    let full = ScanCode {
+        scene: "123456789012".to_owned(),
+        expires: Some(u32::MAX),
+        kiosk: Some(KioskId(5)),
+        ..code()
+    };
+    let longest = Issuer {
+        origin: origin("https://youji-kiosk.example"),
+        ..issuer()
+    }
+    .issue(&ScanCode { kiosk: None, ..full })
+    .unwrap();
+    assert!((85..=90).contains(&longest.len()), "{} characters", longest.len());
+    let padded = format!("{longest}{}", "A".repeat(90 - longest.len()));
+    for text in [longest, padded] {
+        let qr = qrcode::QrCode::with_error_correction_level(&text, qrcode::EcLevel::M).unwrap();
+        assert_eq!(qr.version(), qrcode::Version::Normal(4), "{text}");
+    }
+}

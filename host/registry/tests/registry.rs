@@ -363,3 +363,29 @@ async fn what_a_source_gives_is_verified_like_anything_else() {
     let stranger = Home::with(with(package_of(3, "org.example.noodles", 1, ""))).await;
     assert_eq!(stranger.registry.resolve(noodles()).await.unwrap_err().code(), "unknown-publisher");
 }
+
+#[tokio::test]
+#[ignore = "a measurement, not a check: run with --release and --nocapture"]
+async fn how_long_opening_takes() {
+    let home = Home::new().await;
+    home.registry.publish(package(1)).await.unwrap();
+    let mut times: Vec<u128> = (0..5_000)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            home.registry.open_verified(noodles()).unwrap();
+            start.elapsed().as_nanos()
+        })
+        .collect();
+    times.sort_unstable();
+    eprintln!(
+        "open_verified: p50 {} ns, p99 {} ns",
+        times[times.len() / 2],
+        times[times.len() * 99 / 100]
+    );
+    let start = std::time::Instant::now();
+    home.registry.publish(package(2)).await.unwrap();
+    eprintln!("publish: {} us", start.elapsed().as_micros());
+    let start = std::time::Instant::now();
+    home.again().await;
+    eprintln!("open of a registry with two versions: {} us", start.elapsed().as_micros());
+}
