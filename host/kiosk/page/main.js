@@ -1,0 +1,325 @@
+// The kiosk page: who is here, what stands on the stage, and what goes when they leave.
+
+import { h, fill, attr } from './dom.js';
+import { t, named, setLanguage, onLanguage } from './i18n.js';
+import { api, asProblem } from './api.js';
+import { icon } from './icons.js';
+import { iconBtn, problemBox, btn, toast, dialog, closeDialogs, clearToasts, anyDialog } from './ui.js';
+import { mark } from './art.js';
+import { person, setPerson, onPerson } from './store.js';
+import { languageSwitch } from './language.js';
+import { askWho, showInbox, leave } from './person.js';
+import { Invitation, rail, arrival } from './home.js';
+import { Scanner } from './scanner.js';
+import { Session } from './session.js';
+import { EngineRoom } from './engine.js';
+import { showReceipt } from './receipt.js';
+import { watchWedge } from './wedge.js';
+import { Idle } from './idle.js';
+
+const sessions = new Map();
+let state = { programs: [], sessions: [], kiosk: {} };
+let current = null;
+let receipt = null;
+let scanner = null;
+let arriving = null;
+let shell = null;
+let engine = null;
+let invitation = null;
+let idle = null;
+
+const wide = matchMedia('(min-width: 1100px) and (orientation: landscape)');
+
+function buildShell() {
+  engine = new EngineRoom({ close: () => toggleEngine(false) });
+  invitation = new Invitation();
+  const stage = h('div', { class: 'stage-screen' });
+  const side = h('div', { class: 'rail', tabindex: '-1' });
+  const header = h('header', { class: 'host-bar' });
+  const room = h('div', { class: 'room' }, side, h('div', { class: 'stage' }, stage), engine.el);
+  const skip = h('a', { class: 'skip', href: '#main', text: t('a11y.skip') });
+  shell = { stage, side, header, room, skip };
+  fill(document.body, skip, header, room);
+  toggleEngine(wide.matches);
+  wide.addEventListener('change', () => toggleEngine(wide.matches));
+  const measure = () => {
+    const box = stage.getBoundingClientRect();
+    for (const [name, value] of Object.entries({ x: box.left, y: box.top, w: box.width, h: box.height })) document.documentElement.style.setProperty(`--stage-${name}`, `${Math.round(value)}px`);
+  };
+  new ResizeObserver(measure).observe(stage);
+  addEventListener('resize', measure);
+}
+
+function drawHeader() {
+  const who = person();
+  const unread = who?.unread || 0;
+  fill(
+    shell.header,
+    h('a', { class: 'brand', href: '/', on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
+    h('div', { class: 'host-tools' }, who ? iconWithCount('bell', unread) : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: () => askWho() } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
+  );
+}
+
+function iconWithCount(symbol, n) {
+  const label = n ? t('bar.unread', { n }) : t('bar.inbox');
+  return h('button', { class: 'icon-btn', type: 'button', 'aria-label': label, title: label, on: { click: inbox } }, icon(symbol), n ? h('span', { class: 'count', text: n > 99 ? '99+' : n, 'aria-hidden': 'true' }) : null);
+}
+
+function toggleEngine(on) {
+  const shown = on ?? shell.room.classList.contains('no-engine');
+  shell.room.classList.toggle('no-engine', !shown);
+  attr(shell.header.querySelector('.engine-toggle'), 'aria-expanded', String(shown));
+  engine.show(current);
+}
+
+function drawSide() {
+  const running = new Set([...sessions.values()].map((session) => session.program.id));
+  fill(shell.side, rail({ invitation, programs: state.programs, running, open: openProgram, inbox, leave: () => leave(reset) }));
+}
+
+/** Puts on the stage what should stand there now. */
+function drawStage() {
+  document.body.dataset.stage = current ? 'program' : receipt ? 'receipt' : arriving ? 'arrival' : 'home';
+  engine.show(current);
+  if (current) {
+    dropScanner();
+    if (current.el.parentNode !== shell.stage) fill(shell.stage, current.el);
+    return;
+  }
+  if (receipt) return;
+  if (arriving) {
+    dropScanner();
+    return fill(shell.stage, arrival(() => openCode(arriving, { how: 'link' }).catch(showProblem)));
+  }
+  if (!scanner) {
+    scanner = new Scanner({ onCode: openCode });
+    fill(shell.stage, h('main', { class: 'home', id: 'main', tabindex: '-1' }, h('h1', { class: 'scan-title', text: t('scan.title') }), scanner.el));
+  }
+}
+
+function dropScanner() {
+  scanner?.end();
+  scanner = null;
+}
+
+function goHome() {
+  arriving = null;
+  receipt = null;
+  if (current) current.show(false);
+  current = null;
+  drawSide();
+  drawStage();
+}
+
+function showSession(session) {
+  if (current && current !== session) current.show(false);
+  receipt = null;
+  arriving = null;
+  current = session;
+  session.el.hidden = false;
+  session.show(true);
+  drawSide();
+  drawStage();
+}
+
+const inbox = () => showInbox((program, page) => openPage(program, page), (id) => named(state.programs.find((program) => program.id === id)?.name) || id || '');
+
+const openCode = (code, { how, ms } = {}) => open({ code }, { how, decodeMs: ms });
+
+function openProgram(program) {
+  const running = [...sessions.values()].find((session) => session.program.id === program.id);
+  if (running) return showSession(running);
+  return (program.code ? openCode(program.code, { how: 'list' }) : open({ program: program.id, page: '', query: {} })).catch(showProblem);
+}
+
+const openPage = (program, page) => open({ program, page: page || '', query: {} }).catch(showProblem);
+
+let opening = false;
+async function open(what, page = {}) {
+  if (opening) return;
+  opening = true;
+  document.body.classList.add('opening');
+  try {
+    if (!person() && !(await askWho({ arriving: Boolean(arriving) }))) {
+      scanner?.resume();
+      return;
+    }
+    const start = performance.now();
+    let opened;
+    try {
+      opened = await api.open(what);
+    } catch (error) {
+      if (error.code !== 'no-person') throw error;
+      setPerson(null);
+      if (!(await askWho())) return;
+      opened = await api.open(what);
+    }
+    if (location.pathname.startsWith('/M/')) history.replaceState(null, '', '/');
+    adopt({ ...opened, page: { ...page, openMs: performance.now() - start } });
+  } finally {
+    opening = false;
+    document.body.classList.remove('opening');
+  }
+}
+
+function adopt(opened) {
+  const known = sessions.get(opened.session);
+  if (known) return showSession(known);
+  const session = new Session(opened, {
+    ended,
+    minimise: goHome,
+    changed: (one) => one === current && engine.show(current),
+    inbox: news,
+    idle: (ms) => idle.warn(ms),
+    scan: scanFor,
+  });
+  sessions.set(session.id, session);
+  showSession(session);
+}
+
+async function ended(session, frame) {
+  sessions.delete(session.id);
+  refreshPerson();
+  if (frame.reason === 'idle' || frame.reason === 'reset') idle.hostGaveUp(frame.reason);
+  if (session !== current) {
+    session.el.remove();
+    drawSide();
+    if (frame.reason !== 'closed') toast({ symbol: 'package', title: named(session.program.name), detail: t(`end.${frame.reason}`) });
+    return;
+  }
+  current = null;
+  receipt = true;
+  await closeDialogs();
+  drawSide();
+  drawStage();
+  receipt = await showReceipt(shell.stage, session, frame, { done: goHome, again: goHome });
+}
+
+function news(frame, session) {
+  const who = person();
+  if (who) setPerson({ ...who, unread: frame.unread });
+  api
+    .inbox(Math.max(0, frame.sequence - 1))
+    .then(({ messages }) => {
+      const message = messages.find((one) => one.sequence === frame.sequence) ?? messages.at(-1);
+      if (message) toast({ symbol: 'bell', title: message.title, detail: message.text, run: inbox, ms: 8000, tone: 'accent' });
+    })
+    .catch(() => toast({ symbol: 'bell', title: t('bar.unread', { n: frame.unread }), run: inbox }));
+  refreshPerson(session);
+}
+
+let refreshing = 0;
+function refreshPerson() {
+  clearTimeout(refreshing);
+  if (person()) refreshing = setTimeout(() => api.person().then((who) => person() && setPerson(who)).catch(() => {}), 150);
+}
+
+function scanFor(session, ticket) {
+  const answer = (text) => {
+    session.socket?.send({ t: 'scanned', ticket, text });
+    inner.end();
+    it.close();
+  };
+  const inner = new Scanner({ onCode: async (text) => answer(text) });
+  const name = named(session.program.name);
+  const it = dialog({ title: t('scan.for-program', { name }), className: 'scan-dialog', cancel: () => answer(null) }, h('p', { class: 'dialog-lead', text: t('scan.for-program-d') }), inner.el, h('div', { class: 'dialog-actions' }, btn(t('scan.cancel'), () => answer(null))));
+}
+
+function showProblem(error) {
+  const problem = asProblem(error);
+  if (scanner && !current) return scanner.trouble(problem);
+  const it = dialog({ title: problem.title, className: 'small', alert: true, heading: false }, problemBox(problem), h('div', { class: 'dialog-actions' }, btn(t('ok'), () => it.close(), { tone: 'primary', autofocus: true })));
+}
+
+/** Ends everything of the seat. Nothing of the person outlives this document: the next one starts from nothing. */
+async function reset() {
+  try {
+    await api.reset();
+  } catch (error) {
+    const problem = asProblem(error);
+    if (problem.code !== 'no-person') return showProblem(problem);
+  }
+  forget();
+}
+
+function forget() {
+  idle.end();
+  for (const session of sessions.values()) session.stop();
+  sessions.clear();
+  current = null;
+  setPerson(null);
+  dropScanner();
+  clearToasts();
+  document.body.replaceChildren();
+  location.replace('/');
+}
+
+function redraw() {
+  shell.skip.textContent = t('a11y.skip');
+  engine.words();
+  invitation.draw();
+  drawHeader();
+  drawSide();
+  for (const session of sessions.values()) session.relanguage();
+  receipt?.draw?.();
+  if (!current && !receipt) {
+    dropScanner();
+    drawStage();
+  }
+}
+
+async function boot() {
+  setLanguage(navigator.language);
+  const code = location.pathname.startsWith('/M/');
+  try {
+    state = await api.state();
+  } catch (error) {
+    const problem = asProblem(error);
+    fill(document.body, h('main', { class: 'boot-problem' }, mark('large'), problemBox(problem, btn(t('retry'), () => location.reload(), { tone: 'primary' }))));
+    setTimeout(() => location.reload(), 5000);
+    return;
+  }
+  setLanguage(code && !state.person ? navigator.language : state.language);
+  setPerson(state.person);
+  arriving = code ? location.href : null;
+  buildShell();
+  idle = new Idle({ ...state.kiosk, sessions, reset });
+  onPerson(() => {
+    drawHeader();
+    drawSide();
+  });
+  onLanguage(redraw);
+  drawHeader();
+  drawSide();
+  watchWedge((text) => {
+    if (anyDialog() || current) return;
+    toast({ symbol: 'qr', title: t('scan.wedge'), ms: 2000 });
+    openCode(text, { how: 'wedge' }).catch(showProblem);
+  });
+  addEventListener('keydown', (event) => {
+    if (event.key.toLowerCase() !== 'e' || event.ctrlKey || event.metaKey || event.altKey || event.repeat || anyDialog()) return;
+    if (event.target.closest?.('input, textarea, select')) return;
+    // A hand scanner types an "e" too, but never alone.
+    const before = event.timeStamp;
+    let alone = true;
+    const more = () => (alone = false);
+    addEventListener('keydown', more, { once: true });
+    setTimeout(() => {
+      removeEventListener('keydown', more);
+      if (alone && performance.now() - before > 50) toggleEngine();
+    }, 70);
+  });
+  document.addEventListener('visibilitychange', () => current?.socket?.visible(!document.hidden));
+  for (const one of state.sessions) adopt(one);
+  if (arriving && person()) {
+    const target = arriving;
+    drawStage();
+    openCode(target, { how: 'link' }).catch((error) => {
+      goHome();
+      showProblem(error);
+    });
+  } else drawStage();
+}
+
+if (location.pathname.startsWith('/operator')) import('./operator.js').then(({ operate }) => operate());
+else boot();
