@@ -276,7 +276,8 @@ async function boot() {
   } catch (error) {
     const problem = asProblem(error);
     fill(document.body, h('main', { class: 'boot-problem' }, mark('large'), problemBox(problem, btn(t('retry'), () => location.reload(), { tone: 'primary' }))));
-    setTimeout(() => location.reload(), 5000);
+    // A reload while the host is down would end on the browser's own error page.
+    const again = setInterval(() => api.state().then(() => (clearInterval(again), location.reload())).catch(() => {}), 2000);
     return;
   }
   setLanguage(code && !state.person ? navigator.language : state.language);

@@ -1,0 +1,198 @@
+// The operator's page: a PIN of its own, then who may publish, who has money, what runs, and the way back to nothing.
+
+import { h, fill, token } from './dom.js';
+import { t, named, money, bytes, micros, count, duration, setLanguage, onLanguage } from './i18n.js';
+import { api, asProblem } from './api.js';
+import { icon } from './icons.js';
+import { btn, form, problemBox, empty, confirm, toast, dialog, skeleton } from './ui.js';
+import { mark } from './art.js';
+import { languageSwitch } from './language.js';
+import { Camera } from './camera.js';
+
+const EVERY_MS = 3000;
+let main;
+let timer = 0;
+let last = null;
+let currency = 'CNY';
+
+/** Builds the page. */
+export async function operate() {
+  setLanguage(navigator.language);
+  document.body.dataset.stage = 'operator';
+  const state = await api.state().catch(() => null);
+  if (state) {
+    setLanguage(state.language);
+    currency = state.person?.currency ?? state.kiosk?.currency ?? 'CNY';
+  }
+  main = h('main', { class: 'operator', id: 'main', tabindex: '-1' });
+  const header = h('header', { class: 'host-bar' });
+  const head = () => fill(header, h('a', { class: 'brand', href: '/' }, mark(), h('span', { class: 'brand-name', text: t('op.title') })), h('div', { class: 'host-tools' }, h('a', { class: 'btn tone-quiet', href: '/' }, h('span', { class: 'btn-icon' }, icon('home')), h('span', { class: 'btn-label', text: t('op.back') })), languageSwitch()));
+  fill(document.body, h('a', { class: 'skip', href: '#main', text: t('a11y.skip') }), header, main);
+  head();
+  onLanguage(() => {
+    head();
+    if (last) draw(last);
+    else signIn();
+  });
+  fill(main, skeleton(5));
+  refresh(true);
+}
+
+async function refresh(first) {
+  clearTimeout(timer);
+  try {
+    const summary = await api.summary();
+    const fresh = JSON.stringify(summary);
+    // Not while somebody types or has opened something: nothing jumps under a finger.
+    if (fresh !== JSON.stringify(last) && !main.contains(document.activeElement?.closest?.('input'))) draw(summary);
+    last = summary;
+    timer = setTimeout(refresh, EVERY_MS);
+  } catch (error) {
+    const problem = asProblem(error);
+    if (problem.status === 401 || problem.status === 403) {
+      const was = last;
+      last = null;
+      return signIn(was && !first ? t('op.ended') : '');
+    }
+    if (first || !last) fill(main, problemBox(problem, btn(t('retry'), () => refresh(true), { tone: 'primary' })));
+    else toast({ symbol: 'unplug', title: problem.title, detail: problem.remedy });
+    timer = setTimeout(refresh, EVERY_MS * 2);
+  }
+}
+
+function signIn(note) {
+  fill(
+    main,
+    h(
+      'section',
+      { class: 'operator-door' },
+      mark('large'),
+      h('h1', { text: t('op.title') }),
+      h('p', { class: 'dialog-lead', text: note || t('op.lead') }),
+      form({
+        fields: [{ name: 'pin', label: t('op.pin'), type: 'password', inputmode: 'numeric', max: 32, autofocus: true }],
+        label: t('op.enter'),
+        submit: async ({ pin }) => {
+          await api.operatorSignIn(pin);
+          await refresh(true);
+        },
+      }),
+    ),
+  );
+  main.querySelector('input')?.focus();
+}
+
+const part = (title, ...content) => h('section', { class: 'op-part' }, h('h2', { text: title }), content);
+
+function draw({ day = {}, live = [], publishers = [], people = [], host = {} }) {
+  const focus = document.activeElement?.dataset?.key;
+  const figures = [['scans', count(day.scans)], ['opens', count(day.opens)], ['orders', count(day.orders)], ['turnover', money(day.turnover ?? 0, currency)], ['unloads', count(day.unloads)], ['faults', count(day.faults)]];
+  fill(
+    main,
+    h('h1', { class: 'sr', text: t('op.title') }),
+    part(t('op.today'), h('dl', { class: 'op-day' }, figures.map(([name, value]) => h('div', { class: name === 'faults' && Number(day.faults) > 0 ? 'bad' : null }, h('dt', { text: t(`op.${name}`) }), h('dd', { text: value }))))),
+    part(t('op.live'), live.length ? liveTable(live) : h('p', { class: 'op-none', text: t('op.live-none') })),
+    part(t('op.people'), people.length ? h('ul', { class: 'rows' }, people.map(personRow)) : h('p', { class: 'op-none', text: t('op.people-none') })),
+    part(t('op.publishers'), h('p', { class: 'op-note', text: t('op.publishers-d') }), publishers.length ? h('ul', { class: 'rows' }, publishers.map(publisherRow)) : empty('package', t('op.publishers-none'))),
+    part(
+      t('op.kiosk'),
+      h(
+        'div',
+        { class: 'op-actions' },
+        h('a', { class: 'btn tone-plain', href: '/api/operator/posters', target: '_blank', rel: 'noopener' }, h('span', { class: 'btn-icon' }, icon('print')), h('span', { class: 'btn-label', text: t('op.posters') })),
+        btn(t('op.camera'), checkCamera, { symbol: 'camera', busyWhile: false, 'data-key': 'camera' }),
+        btn(t('op.reset'), resetAll, { symbol: 'trash', tone: 'bad', 'data-key': 'reset' }),
+        btn(t('op.leave'), async () => {
+          await api.operatorSignOut().catch(() => {});
+          location.reload();
+        }, { symbol: 'leave', tone: 'quiet' }),
+      ),
+    ),
+    part(t('op.host'), h('dl', { class: 'w-facts' }, [['version', host.version], ['uptime', duration((host.uptimeS ?? 0) * 1000)], ['rss', bytes(host.rssBytes)], ['data', host.data]].map(([name, value]) => h('div', { class: 'w-fact' }, h('dt', { text: t(`op.${name}`) }), h('dd', { text: value ?? '' }))))),
+  );
+  if (focus) main.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+}
+
+function liveTable(live) {
+  const cells = (tag, values) => values.map((value, index) => h(tag, { class: index > 1 ? 'numeric' : null, scope: tag === 'th' ? 'col' : null, text: value }));
+  return h(
+    'div',
+    { class: 'w-table', tabindex: '0', role: 'group', 'aria-label': t('op.live') },
+    h('table', {}, h('thead', {}, h('tr', {}, cells('th', [t('op.program'), t('op.state'), t('op.memory'), t('op.cpu')]))), h('tbody', {}, live.map((one) => h('tr', {}, cells('td', [named(one.program?.name ?? one.program), one.state, bytes(one.memoryBytes), micros(one.cpuUs)]))))),
+  );
+}
+
+function personRow(one) {
+  const open = () => {
+    const key = token();
+    const it = dialog(
+      { title: `${t('op.top-up')} · ${one.name}`, className: 'small' },
+      form({
+        fields: [{ name: 'amount', label: `${t('op.amount')} (${currency})`, inputmode: 'decimal', placeholder: '50.00', max: 12, autofocus: true }],
+        label: t('op.top-up'),
+        submit: async ({ amount }) => {
+          // The key stays the same until it is done: a second try after a lost answer adds nothing twice.
+          await api.topUp(one.id, amount.trim().replace(',', '.'), key);
+          it.close();
+          toast({ symbol: 'check', title: t('op.topped', { name: one.name, amount: money(amount.trim().replace(',', '.'), currency) }), tone: 'good' });
+          refresh();
+        },
+      }),
+    );
+  };
+  return h('li', { class: 'row-item' }, h('div', { class: 'row-words' }, h('p', { class: 'row-title' }, h('bdi', { text: one.name }), one.visitor ? h('span', { class: 'tag', text: t('me.visitor') }) : null), one.code ? h('p', { class: 'row-note', text: t('op.code', { code: one.code }) }) : null), h('strong', { class: 'row-amount', text: money(one.balance, currency) }), btn(t('op.top-up'), open, { tone: 'plain', 'data-key': `top-${one.id}`, 'aria-label': `${t('op.top-up')}: ${one.name}` }));
+}
+
+function publisherRow(one) {
+  const wrong = h('div');
+  const input = h('input', { type: 'checkbox', role: 'switch', checked: one.allowed, 'data-key': `pub-${one.id}` });
+  input.addEventListener('change', async () => {
+    const wanted = input.checked;
+    fill(wrong);
+    try {
+      await api.setPublisher(one.id, wanted);
+      last = null;
+      input.blur();
+      refresh();
+    } catch (error) {
+      input.checked = !wanted;
+      fill(wrong, problemBox(asProblem(error)));
+    }
+  });
+  const n = Array.isArray(one.programs) ? one.programs.length : one.programs;
+  return h('li', { class: 'row-item' }, h('label', { class: 'w-switch-row' }, h('span', { class: 'row-words' }, h('span', { class: 'row-title', text: named(one.name), dir: 'auto' }), h('span', { class: 'row-note', text: `${one.id} · ${t('op.n-programs', { n: n ?? 0 })}` })), input, h('span', { class: 'w-switch-track' })), wrong);
+}
+
+async function resetAll() {
+  if (!(await confirm({ title: t('op.reset-q'), detail: t('op.reset-d'), yes: t('op.reset'), no: t('me.leave-no') }))) return;
+  try {
+    await api.resetAll();
+    toast({ symbol: 'check', title: t('op.reset-done'), tone: 'good' });
+    refresh();
+  } catch (error) {
+    const problem = asProblem(error);
+    toast({ symbol: 'alert', title: problem.title, detail: problem.remedy, tone: 'bad' });
+  }
+}
+
+function checkCamera() {
+  const video = h('video', { class: 'scan-video', playsinline: true, 'aria-hidden': 'true' });
+  video.muted = true;
+  const said = h('p', { class: 'dialog-lead', role: 'status', text: t('scan.starting') });
+  let frames = 0;
+  let start = 0;
+  const camera = new Camera(video, {
+    live: () => (start = performance.now()),
+    dark: (dark) => dark && (said.textContent = `${t('scan.dark')} ${t('scan.dark-d')}`),
+    failed: (reason, detail) => (said.textContent = `${t(`scan.${reason}`)}. ${t(`scan.${reason}-d`, { reason: detail ?? '' })}`),
+    frame: (codes, size, ms) => {
+      frames += 1;
+      const fps = (frames / (performance.now() - start)) * 1000;
+      if (frames % 5 === 0) said.textContent = `${t('op.camera-ok', { w: video.videoWidth, h: video.videoHeight, fps: count(fps), ms: micros(ms * 1000) })}${codes[0] ? ` · ${codes[0].text}` : ''}`;
+    },
+    code: () => {},
+  });
+  const it = dialog({ title: t('op.camera'), className: 'camera-check' }, h('div', { class: 'scan-view' }, video), said);
+  it.closed.then(() => camera.stop());
+  camera.start();
+}
