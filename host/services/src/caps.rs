@@ -2,11 +2,11 @@
 
 use crate::apply::Change;
 use crate::keys;
-use crate::services::{Services, not_found};
+use crate::services::{Services, not_found, store_failure};
 use crate::sessions::Live;
 use async_trait::async_trait;
 use youji_api::caller::Caller;
-use youji_api::{Call, Capabilities, Event, Failure, Reply, SavedState, Ticket, codes};
+use youji_api::{Call, Capabilities, Event, Failure, OpenId, PersonId, ProgramId, Reply, SavedState, Ticket, codes};
 
 fn later(what: &str) -> Failure {
     Failure::new(codes::UNSUPPORTED, format!("this host does not offer {what} yet"))
@@ -76,18 +76,7 @@ impl Capabilities for Services {
     async fn started(&self, caller: &Caller) -> (Option<SavedState>, Vec<Event>) {
         let open_id = self.open_id(&caller.person, &caller.program);
         self.live.lock().insert(caller.session, Live::new(caller));
-        let (person, program) = (caller.person.clone(), caller.program.clone());
-        let known = self.commit(move |state, _| {
-            if !state.people.contains_key(&person) {
-                return Err(not_found("this person was forgotten"));
-            }
-            let known = state.in_program(&person, &program).is_some_and(|mine| mine.open_id.is_some());
-            let change = Change::Known { person, program, open_id };
-            Ok((if known { Vec::new() } else { vec![change] }, ()))
-        });
-        if let Err(failure) = known.await {
-            tracing::warn!(%failure, session = %caller.session, "a session began for somebody who is not known");
-        }
+        self.remember(caller, open_id).await;
         self.close_abandoned(caller).await;
         (self.saved(caller).await, self.outcomes(caller).await)
     }
@@ -122,6 +111,48 @@ impl Capabilities for Services {
 }
 
 impl Services {
+    /// Remembers who stands behind an open id. Queued before anything that the session does, and not waited for: it is needed only by
+    /// what comes later in the log, and a first launch need not wait for the disk.
+    async fn remember(&self, caller: &Caller, open_id: OpenId) {
+        let (person, program) = (caller.person.clone(), caller.program.clone());
+        {
+            let state = self.state.read();
+            if state.in_program(&person, &program).is_some_and(|mine| mine.open_id.is_some()) {
+                return;
+            }
+        }
+        let Some(me) = self.me.upgrade() else { return };
+        let mut remembering = Box::pin(async move {
+            let known = me.commit(move |state, _| {
+                if !state.people.contains_key(&person) {
+                    return Err(not_found("this person was forgotten"));
+                }
+                let change = Change::Known { person, program, open_id };
+                Ok((vec![change], ()))
+            });
+            if let Err(failure) = known.await {
+                tracing::warn!(%failure, "a session began for somebody who is not known");
+            }
+        });
+        // The first look queues it; the rest goes on beside the launch.
+        tokio::select! {
+            biased;
+            () = &mut remembering => {}
+            () = std::future::ready(()) => drop(tokio::spawn(remembering)),
+        }
+    }
+
+    /// The person behind an open id, also if they began a moment ago.
+    pub(crate) async fn who(&self, program: &ProgramId, open_id: &str) -> Result<PersonId, Failure> {
+        if let Some(person) = self.state.read().who(program, open_id) {
+            return Ok(person.clone());
+        }
+        let (program, open_id) = (program.clone(), open_id.to_owned());
+        let found = self.log.read(move |core| core.0.read().who(&program, &open_id).cloned()).await;
+        let found = found.map_err(|error| store_failure(&error))?;
+        found.ok_or_else(|| not_found("no person with that open id uses this program"))
+    }
+
     async fn saved(&self, caller: &Caller) -> Option<SavedState> {
         let (expires, len) = self.state.read().in_program(&caller.person, &caller.program)?.saved?;
         if expires <= self.now() {

@@ -139,8 +139,7 @@ impl Services {
         if content.len() > 16 || content.iter().any(|(name, value)| name.len() > 64 || value.heap_bytes() > 1_024) {
             return Err(limit("a message has at most 16 fields of at most 1,024 bytes"));
         }
-        let recipient = self.state.read().who(&caller.program, to).cloned();
-        let recipient = recipient.ok_or_else(|| not_found("no person with that open id uses this program"))?;
+        let recipient = self.who(&caller.program, to).await?;
         let hash = Sha256::digest(serde_json::to_vec(&(to, name, content)).unwrap_or_default());
         let hash = self.host.short(&[b"message", &hash]);
         let language = self.language_of(&recipient);

@@ -157,7 +157,7 @@ impl Services {
         let wishes = self.wishes(caller, options)?;
         let open_id = self.open_id(&caller.person, &caller.program);
         // Sealed before it is decided, so for the owner that it has now; if that changes meanwhile, so does the version.
-        let holder = self.holder_for(caller, &rule, key, expected, &wishes)?;
+        let holder = self.holder_for(caller, &rule, key, expected, &wishes).await?;
         let seal_as = match (&holder.owner, holder.common) {
             (Some(owner), false) => owner.clone(),
             _ => {
@@ -244,8 +244,14 @@ impl Services {
     }
 
     /// Who will own the row, and whose key seals it.
-    fn holder_for(&self, caller: &Caller, rule: &CollectionRule, key: &str, expected: u64, wishes: &Wishes) -> Result<RowState, Failure> {
-        let state = self.state.read();
+    async fn holder_for(
+        &self,
+        caller: &Caller,
+        rule: &CollectionRule,
+        key: &str,
+        expected: u64,
+        wishes: &Wishes,
+    ) -> Result<RowState, Failure> {
         let everyone = rule.writers.contains(&Audience::Everyone);
         let holder = |owner: Option<PersonId>, owner_id: String, common: bool| RowState {
             owner,
@@ -254,10 +260,10 @@ impl Services {
             ..RowState::default()
         };
         if let Some(open_id) = &wishes.owner {
-            let person = state.who(&caller.program, open_id);
-            let person = person.ok_or_else(|| not_found("no person with that open id uses this program"))?;
-            return Ok(holder(Some(person.clone()), open_id.clone(), everyone));
+            let person = self.who(&caller.program, open_id).await?;
+            return Ok(holder(Some(person), open_id.clone(), everyone));
         }
+        let state = self.state.read();
         let row = state.row(&caller.program, &rule.name, key).filter(|_| expected != 0);
         Ok(match row {
             Some(row) => holder(row.owner.clone(), row.owner_id.clone(), everyone || row.common),

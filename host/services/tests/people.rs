@@ -142,6 +142,18 @@ async fn what_was_forgotten_is_nowhere_and_the_chain_is_whole() {
         let found = holding(&host.dir.path().join("data"), &needle);
         assert!(found.is_empty(), "{found:?}");
     }
+    // A backup of log and map from before, with the keys of today, opens nothing, and finishes the forgetting.
+    let backup = tempfile::tempdir().unwrap();
+    common::copy_dir(&control.dir.path().join("data"), &backup.path().join("data"));
+    std::fs::remove_dir_all(backup.path().join("data/keys")).unwrap();
+    common::copy_dir(&host.dir.path().join("data/keys"), &backup.path().join("data/keys"));
+    let backup = Host::on(backup, common::START + 1_000).await;
+    assert!(backup.services.person(&person.id).is_none());
+    assert!(backup.services.receipts(&person.id).await.is_empty());
+    let read = backup.call(&caller, get).await;
+    assert!(!matches!(read, Ok(Reply::Bytes(Some(_)))), "{read:?}");
+    common::until(|| backup.services.consents(&person.id).is_empty()).await;
+    backup.check().await;
     // Replayed from the log, it is still gone.
     let after = host.killed().await;
     assert!(after.services.person(&person.id).is_none());

@@ -74,7 +74,7 @@ async fn of_many_writers_one_is_first() {
     let conflicts: u32 = futures_util::future::join_all(all).await.into_iter().sum();
     let row = sees(&host, &callers[0], "counters", "day").await.unwrap();
     assert_eq!((row.value.as_slice(), row.version), (b"8".as_slice(), 9));
-    println!("{conflicts} conflicts");
+    eprintln!("{conflicts} conflicts");
     assert_eq!(host.code(&callers[0], put("counters", "day", 0, b"new")).await, "conflict");
     assert_eq!(host.code(&callers[0], put("counters", "other", 3, b"new")).await, "conflict");
     assert_eq!(host.code(&callers[0], put("counters", "big", 0, &[0; 32_769])).await, "limit");
