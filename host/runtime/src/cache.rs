@@ -9,10 +9,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 const KEY_BYTES: usize = 32;
+/// Codes kept on disk.
+const CODES: usize = 512;
+/// No compilation takes as long as this.
+const DRAFT_AGE: Duration = Duration::from_secs(3_600);
 
 /// The folder, its key, and what the code in it must fit.
 pub(crate) struct Cache {
@@ -61,7 +66,33 @@ impl Cache {
         std::fs::rename(draft, &path).map_err(error)?;
         let sealed = path.with_extension("seal.draft");
         private(&sealed).and_then(|mut file| file.write_all(&seal)).map_err(error)?;
-        std::fs::rename(&sealed, path.with_extension("seal")).map_err(error)
+        std::fs::rename(&sealed, path.with_extension("seal")).map_err(error)?;
+        self.prune();
+        Ok(())
+    }
+
+    /// Keeps the folder bounded: the code that was compiled longest ago goes, and drafts that a killed host left.
+    fn prune(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        let mut codes: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for entry in entries.flatten() {
+            let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else {
+                continue;
+            };
+            let path = entry.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("cwasm") => codes.push((modified, path)),
+                Some("draft") if modified.elapsed().is_ok_and(|age| age > DRAFT_AGE) => drop(std::fs::remove_file(path)),
+                _ => {}
+            }
+        }
+        codes.sort_unstable();
+        let surplus = codes.len().saturating_sub(CODES);
+        for (_, path) in codes.into_iter().take(surplus) {
+            // The seal first: what has none is not loaded. Sessions that run the code keep it mapped.
+            let _ = std::fs::remove_file(path.with_extension("seal"));
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Loads the code of a package; none if there is none, or none that fits and is whole.

@@ -299,9 +299,8 @@ impl Runtime {
                     caller.person == *person && caller.program == *program
                 };
                 let theirs: Vec<Arc<Shared>> = self.inner.sessions.lock().values().filter(is_theirs).cloned().collect();
-                theirs
-                    .into_iter()
-                    .fold(false, |any, shared| shared.mailbox.event(event.clone()) || any)
+                let reached = theirs.into_iter().filter(|shared| shared.mailbox.event(event.clone()));
+                reached.count() > 0
             }
         }
     }

@@ -71,7 +71,8 @@ async fn memory_is_bounded() {
 #[tokio::test]
 async fn traps_and_deep_stacks_end_the_session() {
     for at in ["launched", "event", "view", "unloaded"] {
-        check("trap", at, "trap", at).await;
+        let export = if at == "unloaded" { "lifecycle" } else { at };
+        check("trap", at, "trap", export).await;
         check("stack", at, "trap", "memory access").await;
     }
     check("trap-after-ticket", "event", "trap", "event").await;

@@ -60,10 +60,13 @@ pub fn compiled() -> PathBuf {
         .join("compiled")
 }
 
+/// A call that passed the gate: from whom, which, and the code of its failure.
+pub type Seen = (SessionId, &'static str, Result<(), String>);
+
 /// Services that answer at once, and remember.
 #[derive(Default)]
 pub struct Services {
-    pub calls: Mutex<Vec<(SessionId, &'static str, Result<(), String>)>>,
+    pub calls: Mutex<Vec<Seen>>,
     pub saved: Mutex<Option<SavedState>>,
     pub outcomes: Mutex<Vec<Event>>,
     pub taken: Mutex<Vec<u64>>,
