@@ -40,7 +40,6 @@ impl EndReason {
 /// "call-timeout", "stack", "exports", "host".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{code}: {message}")]
-#[must_use]
 pub struct Fault {
     /// Stable.
     pub code: &'static str,

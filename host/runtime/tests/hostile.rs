@@ -1,5 +1,7 @@
 //! Programs that misbehave: what their person is told, and that a neighbour does not notice.
 
+#![allow(clippy::print_stdout, reason = "what was measured is worth reading in a failed run")]
+
 mod support;
 
 use std::sync::atomic::Ordering::Relaxed;

@@ -1,5 +1,7 @@
 //! Applying the difference to the old view gives the new one.
 
+#![allow(clippy::print_stdout, reason = "the seed of a failed run")]
+
 use super::*;
 use crate::update::WireNode;
 use youji_api::{Handler, Limits, Node, Tree};
