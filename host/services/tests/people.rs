@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 use youji_api::{Call, Capabilities, Consent, Consents, Fields, Reply, SavedState};
 use youji_services::NewPerson;
+use youji_store::{Map, SledMap};
 
 const CANARY: &str = "canary-7f3a91c2";
 
@@ -37,6 +38,16 @@ fn base64_inside(text: &str) -> Vec<Vec<u8>> {
         bytes.chunks_exact(3).flat_map(triple).collect()
     };
     (0..3).map(|cut| encode(&text.as_bytes()[cut..])).collect()
+}
+
+/// How many keys of the projection name a person. Ends the host.
+async fn named(host: &Host, person: &youji_api::PersonId) -> usize {
+    host.services.shutdown().await;
+    let copy = tempfile::tempdir().unwrap();
+    common::copy_dir(&host.dir.path().join("data/map"), copy.path());
+    let pairs = SledMap::open(copy.path()).unwrap().scan(b"", None, 100_000).await.unwrap();
+    let names = |key: &[u8]| key.windows(person.as_str().len()).any(|part| part == person.as_str().as_bytes());
+    pairs.iter().filter(|(key, _)| names(key)).count()
 }
 
 async fn fill(host: &Host) -> (youji_services::Person, youji_api::caller::Caller) {
@@ -159,6 +170,9 @@ async fn what_was_forgotten_is_nowhere_and_the_chain_is_whole() {
     assert!(after.services.person(&person.id).is_none());
     assert_eq!(after.earned(), 500);
     after.check().await;
+    // No key of the projection names the person any more; the control's do.
+    assert!(named(&control, &person.id).await > 5);
+    assert_eq!(named(&host, &person.id).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,6 +250,8 @@ async fn consent_is_asked_for_remembered_and_withdrawn() {
         .await
         .unwrap();
     let outcome = host.outcome(&caller, asked).unwrap();
+    let second = host.answer(&caller, &host.last_sheet(&caller), choose(&["identity.phone"])).await;
+    assert_eq!(second.unwrap_err().code, "not-found");
     assert_eq!(outcome.fields.text("profile.nickname"), guest.name);
     assert!(outcome.fields.get("profile.phone").is_none());
     assert_eq!(host.code(&caller, names(&["phone"])).await, "denied");
