@@ -29,6 +29,8 @@ struct State {
     sessions: Vec<Session>,
     ended: VecDeque<(SessionId, Arc<Ended>)>,
     touched: Instant,
+    /// Openings that the person waits for: a long one (a first compilation) is no idling.
+    opening: u32,
     over: bool,
 }
 
@@ -45,11 +47,21 @@ impl Seat {
     }
 
     pub(crate) fn touched(&self) -> Instant {
-        self.state.lock().touched
+        let mut state = self.state.lock();
+        if state.opening > 0 {
+            state.touched = Instant::now();
+        }
+        state.touched
     }
 
     pub(crate) fn idle_after(&self, config: &HostConfig) -> Duration {
         if self.kiosk { config.idle } else { config.idle * PHONE }
+    }
+
+    /// The person waits for something until the answer is dropped.
+    pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
+        self.state.lock().opening += 1;
+        Waiting(Arc::clone(self))
     }
 
     /// A session opened here; gives it back when the person has left meanwhile.
@@ -87,6 +99,17 @@ impl Seat {
         }
         state.over = true;
         Some(std::mem::take(&mut state.sessions))
+    }
+}
+
+/// Somebody waits at a seat.
+pub(crate) struct Waiting(Arc<Seat>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.opening -= 1;
+        state.touched = Instant::now();
     }
 }
 
@@ -160,6 +183,7 @@ impl Seats {
                 sessions: Vec::new(),
                 ended: VecDeque::new(),
                 touched: Instant::now(),
+                opening: 0,
                 over: false,
             }),
         });

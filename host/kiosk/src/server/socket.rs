@@ -326,7 +326,14 @@ impl Line<'_> {
         }
         let (app, session) = (Arc::clone(self.app), self.session.id());
         // On a task of its own: a page that goes away in this moment must not leave the payment half done.
-        let answering = tokio::spawn(async move { app.host.services.answer(session, id, answer).await });
+        let screen = Arc::clone(self.screen);
+        let answering = tokio::spawn(async move {
+            let answered = app.host.services.answer(session, id, answer).await;
+            if answered.is_ok() {
+                screen.remove_sheet(id);
+            }
+            answered
+        });
         self.doing.push(Box::pin(async move {
             let result = answering.await.map_err(|_| Problem::shutting_down());
             Done::Answer(id, result.and_then(|answered| answered.map_err(Problem::from)))

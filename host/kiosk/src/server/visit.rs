@@ -257,6 +257,7 @@ pub(crate) async fn open(
         },
     };
     let opened = complete(async move {
+        let _waiting = seat.wait();
         let opened = Box::pin(app.host.open(&seat.person, request)).await?;
         if let Err(session) = seat.add(opened.session.clone(), app.host.config.limits.sessions_per_seat) {
             session.close(EndReason::Reset).await;

@@ -1,0 +1,290 @@
+//! Sessions over a real socket: resuming, once and only once, sheets, leaving.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{Kiosk, Page};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_socket_resumes_and_no_event_counts_twice() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    assert_eq!(opened["program"]["id"], support::PROGRAM);
+    let steps: Vec<&str> = opened["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step[0].as_str().unwrap())
+        .collect();
+    for step in ["parse", "verify", "prepare", "instantiate", "launched", "shown", "view"] {
+        assert!(steps.contains(&step), "{step} in {steps:?}");
+    }
+
+    let mut page = device.page(&opened, 0).await;
+    page.until("full").await;
+    assert_eq!(page.text(0), "0");
+    assert_eq!(page.tap("add", "one").await["applied"], true);
+    assert_eq!(page.text(0), "1", "the patch came before the acknowledgement");
+    let (seq, tree) = (page.seq, page.tree.clone());
+    drop(page);
+
+    // Sent, and the socket is lost before the acknowledgement arrives.
+    let mut page = resumed(device.page(&opened, seq).await, seq, &tree);
+    let id = page.labelled("add");
+    page.say(json!({"t": "event", "id": id, "kind": "tap", "value": null, "eventId": "two"}))
+        .await;
+    drop(page);
+
+    let mut page = resumed(device.page(&opened, seq).await, seq, &tree);
+    assert_eq!(
+        page.tap("add", "one").await["applied"],
+        false,
+        "an event from before the first loss"
+    );
+    let again = page.tap("add", "two").await;
+    assert_eq!(page.text(0), "2", "{again}");
+    assert!(
+        page.seen.iter().all(|frame| frame["t"] != "full"),
+        "what was missing came as patches: {:?}",
+        page.seen
+    );
+
+    // Another screen takes over; the first is told so.
+    let mut second = device.page(&opened, 0).await;
+    second.until("full").await;
+    assert_eq!(second.text(0), "2");
+    while page.next().await.is_some() {}
+    assert_eq!(page.seen.last().unwrap()["code"], 4001);
+
+    second.say(json!({"t": "close"})).await;
+    let ended = second.until("ended").await;
+    check_receipt(&ended, "closed");
+    let mut late = device.page(&opened, 0).await;
+    assert_eq!(late.until("ended").await["reason"], "closed", "a screen that was away is told too");
+    kiosk.server.stop().await;
+}
+
+fn resumed(mut page: Page, seq: u64, tree: &[Value]) -> Page {
+    page.seq = seq;
+    page.tree = tree.to_vec();
+    page
+}
+
+fn check_receipt(ended: &Value, reason: &str) {
+    assert_eq!(ended["reason"], reason, "{ended}");
+    let receipt = &ended["receipt"];
+    assert!(receipt["before"]["memoryBytes"].as_u64().unwrap() > 0, "{receipt}");
+    assert!(receipt["after"]["rssBytes"].as_u64().unwrap() > 0, "{receipt}");
+    assert!(receipt["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{receipt}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_comes_too_soon_is_ignored() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let publisher = support::key().id();
+    let name = youji_services::Names::new("试", "Trial Shop");
+    let merchant = youji_services::Merchant {
+        publisher,
+        id: String::new(),
+        name,
+    };
+    kiosk.host.services().enrol_merchant(merchant).await.unwrap();
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    let mut page = device.page(&opened, 0).await;
+    page.until("full").await;
+    page.tap("pay", "pay").await;
+    let sheet = sheet_of(&mut page).await;
+    assert_eq!(sheet["kind"], "payment", "{sheet}");
+    let before = device.get("/api/person").await.json()["balance"].clone();
+    let answer = |after: u64| json!({"t": "answer", "id": sheet["id"], "accepted": true, "chosen": [], "pin": "", "afterMs": after});
+
+    page.say(answer(9_000)).await;
+    assert!(
+        !page.comes("sheet-gone", Duration::from_millis(300)).await,
+        "it claims to have waited, and has not"
+    );
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    page.say(answer(120)).await;
+    assert!(
+        !page.comes("sheet-gone", Duration::from_millis(300)).await,
+        "a tap that was on its way when the sheet came"
+    );
+    assert_eq!(device.get("/api/person").await.json()["balance"], before, "no money moved");
+
+    page.say(answer(900)).await;
+    page.until("sheet-gone").await;
+    page.until_match(|frame| frame["t"] == "patch" && frame.to_string().contains("done"), "the outcome")
+        .await;
+    let person = device.get("/api/person").await.json();
+    assert_ne!(person["balance"], before, "now it did");
+    let receipts = device.get("/api/person/receipts").await.json();
+    assert_eq!(receipts["receipts"][0]["amount"], "1.00", "{receipts}");
+    assert_eq!(receipts["receipts"].as_array().unwrap().len(), 1);
+    kiosk.server.stop().await;
+}
+
+async fn sheet_of(page: &mut Page) -> Value {
+    page.seen_or_until(|frame| frame["t"] == "sheet", "sheet").await["sheet"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_leaves_nobody_and_nothing() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    let mut page = device.page(&opened, 0).await;
+    page.until("full").await;
+    page.tap("keep", "keep").await;
+    assert_eq!(kiosk.host.services().people().len(), 1);
+    let before = device.clone();
+
+    let answer = device.post("/api/reset", &json!({})).await;
+    let erased = answer.json()["erased"].clone();
+    assert_eq!(
+        (&erased["keys"], &erased["storage"], &erased["sessions"]),
+        (&json!(1), &json!(1), &json!(1)),
+        "{erased}"
+    );
+    check_receipt(&page.until("ended").await, "reset");
+    assert!(kiosk.host.services().people().is_empty(), "the visitor is erased");
+    assert!(kiosk.host.runtime().sessions().is_empty(), "the session is unloaded");
+    assert!(device.cookies.is_empty(), "the cookie is gone");
+    let mut stolen = before;
+    assert_eq!(stolen.get("/api/person").await.status, 401, "and worthless");
+    let state = stolen.get("/api/state").await.json();
+    assert_eq!((&state["person"], &state["sessions"]), (&Value::Null, &json!([])), "{state}");
+    kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_seat_is_warned_and_then_ended() {
+    let kiosk = Kiosk::open(|config| {
+        config.idle = Duration::from_millis(1_500);
+        config.warn = Duration::from_millis(700);
+    })
+    .await;
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    let mut page = device.page(&opened, 0).await;
+    let idle = page.until("idle").await;
+    assert!((1..=700).contains(&idle["inMs"].as_u64().unwrap()), "{idle}");
+    page.say(json!({"t": "stay"})).await;
+    let idle = page.until("idle").await;
+    assert!(idle["inMs"].as_u64().unwrap() > 300, "a new warning after a new while: {idle}");
+    check_receipt(&page.until("ended").await, "idle");
+    for _ in 0..50 {
+        if kiosk.host.services().people().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(kiosk.host.services().people().is_empty(), "the visitor is erased");
+    assert_eq!(device.get("/api/person").await.status, 401);
+    kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_goes_down_unloads_every_session_first() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    let mut page = device.page(&opened, 0).await;
+    page.until("full").await;
+    let begun = std::time::Instant::now();
+    let data = kiosk.host.config().data_dir.clone();
+    drop(kiosk.host);
+    kiosk.server.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    check_receipt(&page.until("ended").await, "shutdown");
+    let events = std::fs::read_to_string(data.join("events.jsonl")).unwrap();
+    let lines: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.first(), Some(&"start"));
+    assert_eq!(kinds.last(), Some(&"stop"));
+    for kind in ["open", "end"] {
+        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+    }
+    let end = lines.iter().find(|line| line["kind"] == "end").unwrap();
+    assert_eq!((&end["v"], &end["reason"]), (&json!(1), &json!("shutdown")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_frame_ends_the_socket_and_not_the_session() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    for bad in [json!({"t": "event"}), json!([1]), json!("x".repeat(70_000))] {
+        let mut page = device.page(&opened, 0).await;
+        page.until("full").await;
+        page.say(bad).await;
+        while page.next().await.is_some() {}
+    }
+    let mut page = device.page(&opened, 0).await;
+    page.until("full").await;
+    assert_eq!(page.tap("add", "one").await["applied"], true, "the session goes on");
+    kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_open_says_why() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let good = kiosk.code();
+    let altered: String = {
+        let (head, last) = good.split_at(good.len() - 1);
+        format!("{head}{}", if last == "A" { "B" } else { "A" })
+    };
+    let foreign = good.replace("LOCALHOST", "OTHER.EXAMPLE");
+    for (code, status, expected) in [
+        (altered.as_str(), 403, "altered"),
+        (&foreign, 400, "foreign-host"),
+        ("weixin://wxpay/bizpayurl?pr=abc", 400, "not-ours"),
+        ("", 400, "not-ours"),
+        (&format!("{good}{}", "A".repeat(4_000)), 400, "oversized"),
+        (&"A".repeat(4_000), 400, "not-ours"),
+    ] {
+        let answer = device.post("/api/open", &json!({"code": code})).await;
+        let shown: String = code.chars().take(40).collect();
+        assert_eq!((answer.status, answer.code().as_str()), (status, expected), "{shown}: {answer:?}");
+        let problem = answer.json();
+        assert!(
+            !problem["remedy"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty(),
+            "{problem}"
+        );
+    }
+    let unknown = device
+        .post("/api/open", &json!({"program": "org.example.none", "page": "", "query": {}}))
+        .await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "not-found"));
+    let page = device
+        .post(
+            "/api/open",
+            &json!({"program": support::PROGRAM, "page": "pages/second", "query": {}}),
+        )
+        .await;
+    assert_eq!((page.status, page.code().as_str()), (404, "no-such-page"), "it is no entry");
+    let fault = device
+        .post(
+            "/api/open",
+            &json!({"program": support::PROGRAM, "page": "", "query": {"act": "trap", "at": "launched"}}),
+        )
+        .await;
+    assert_eq!((fault.status, fault.code().as_str()), (502, "fault"), "{fault:?}");
+
+    let mut operator = kiosk.operator().await;
+    let publisher = operator.get("/api/operator/summary").await.json()["publishers"][0]["id"].clone();
+    assert_eq!(
+        operator
+            .post("/api/operator/publishers", &json!({"id": publisher, "allowed": false}))
+            .await
+            .status,
+        200
+    );
+    let refused = device.post("/api/open", &json!({"code": good})).await;
+    assert_eq!((refused.status, refused.code().as_str()), (403, "disallowed"));
+    assert_eq!(device.get("/api/state").await.json()["programs"], json!([]));
+    kiosk.server.stop().await;
+}
