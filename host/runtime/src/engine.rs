@@ -29,7 +29,9 @@ pub(crate) fn base_config() -> Config {
         .wasm_relaxed_simd(false)
         .native_unwind_info(false)
         .max_wasm_stack(STACK)
-        .async_stack_size(2 * STACK);
+        .async_stack_size(2 * STACK)
+        // Without it, what a guest left on its stack stays in memory after it is gone, and resident.
+        .async_stack_zeroing(true);
     config
 }
 
