@@ -1,1 +1,11 @@
 //! What crosses crates: end to end, browser, hostile guests, faults, load.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`kiosk`] | the real `youji` as a process, on a data folder that is thrown away |
+//! | [`memory`] | what a process still holds |
+//! | [`order`] | a person who orders at the restaurant |
+
+pub mod kiosk;
+pub mod memory;
+pub mod order;

@@ -23,6 +23,8 @@ const MAX_ANSWER_BYTES: u64 = 8 << 20;
 pub struct Seat {
     address: SocketAddr,
     cookies: Vec<(String, String)>,
+    /// Of the person at it; payment sheets ask for it. Empty for visitors.
+    pub pin: String,
 }
 
 /// An answer.
@@ -63,6 +65,7 @@ impl Seat {
         Seat {
             address,
             cookies: Vec::new(),
+            pin: String::new(),
         }
     }
 
@@ -203,6 +206,7 @@ impl Seat {
             sheets: Vec::new(),
             ended: None,
             events: 0,
+            pin: self.pin.clone(),
         };
         stage.send(&json!({"t": "hello", "lastSeq": last_seq, "language": "en"})).await?;
         Ok(stage)
@@ -268,6 +272,7 @@ pub struct Stage {
     /// The frame that ended it.
     pub ended: Option<Value>,
     events: u64,
+    pin: String,
 }
 
 impl Stage {
@@ -414,7 +419,7 @@ impl Stage {
         let mut chosen = names(&sheet["scopes"], &|line| line["scope"].clone());
         chosen.extend(names(&sheet["templates"], &|template| template[0].clone()));
         let after = SHEET_GUARD.as_millis() as u64;
-        self.send(&json!({"t": "answer", "id": sheet["id"], "accepted": accepted, "chosen": chosen, "pin": "", "afterMs": after}))
+        self.send(&json!({"t": "answer", "id": sheet["id"], "accepted": accepted, "chosen": chosen, "pin": self.pin, "afterMs": after}))
             .await
     }
 

@@ -108,8 +108,8 @@ impl Page {
         let mut seat = Seat::new(address);
         seat.visitor("en").await?;
         let stage = seat.open(&json!({"program": program, "page": "", "query": query})).await?;
-        // The last button of a counter is the one that adds; any that listens for taps does.
-        let buttons = ["+1", "+", "Add", ""].iter().find_map(|label| {
+        // The counter's; in another program, anything that takes taps.
+        let buttons = ["More", "+1", "+", ""].iter().find_map(|label| {
             stage.view.find(&Wanted {
                 event: "tap",
                 label,

@@ -1,0 +1,213 @@
+// The main job in a real browser: a code before the camera, an order, a payment, the kitchen, the message, and nothing left.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { barriers, browser, code, demo, film, shot } from './support.js';
+import { DISH, words } from './restaurant.js';
+
+let kiosk;
+let address;
+
+before(async () => {
+  kiosk = await demo();
+  address = kiosk.report.address;
+}, { timeout: 400000 });
+
+after(() => kiosk?.stop());
+
+const english = (page) => page.locator('.language [data-language=en]').first().click();
+
+async function start(options) {
+  const it = await browser(options);
+  const trouble = [];
+  it.page.on('pageerror', (error) => trouble.push(String(error)));
+  it.page.on('console', (message) => message.type() === 'error' && trouble.push(message.text()));
+  await it.page.goto(address);
+  await english(it.page);
+  return { ...it, trouble };
+}
+
+/** Waits until the host has drawn a sheet, checks it, and answers it. */
+async function answer(page, kind, yes, name) {
+  const sheet = page.locator(`.sheet-${kind}`);
+  await sheet.waitFor();
+  assert.deepEqual(await barriers(page), [], `barriers on the ${kind} sheet`);
+  if (name) await shot(page, name);
+  const pin = sheet.locator('input[data-pin]');
+  if (yes && (await pin.count())) await pin.fill(page.pin);
+  await sheet.locator('.sheet-yes:not([aria-disabled])').waitFor();
+  await sheet.getByRole('button').filter({ hasText: yes ? /^(Pay|Allow)/ : /^Don’t/ }).last().click();
+  await sheet.waitFor({ state: 'detached' });
+}
+
+async function signIn(page, codeName) {
+  const person = kiosk.report.people.find((known) => known.code === codeName);
+  page.pin = person.pin;
+  await page.locator('.who-btn').click();
+  await page.getByText('Sign in with a personal code').click();
+  await page.getByLabel('Personal code').fill(person.code);
+  await page.getByLabel('PIN').fill(person.pin);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.locator('.who-btn').waitFor({ state: 'detached' });
+}
+
+/** From the menu to the payment sheet. */
+async function order(page) {
+  await page.locator('.program-body').getByText(DISH, { exact: true }).first().click();
+  await page.getByRole('button', { name: words.add }).click();
+  await page.getByRole('button', { name: words.cart }).first().click();
+  await page.getByRole('button', { name: words.pay }).click();
+}
+
+test('a visitor scans, orders, pays, is called, and leaves nothing', { timeout: 180000 }, async () => {
+  const camera = film([[null, 2], [code(kiosk.report, 'restaurant', 'T7'), 4], [null, 1]]);
+  const { context, page, trouble } = await start({ camera });
+  await shot(page, '01-start');
+  assert.deepEqual(await barriers(page), [], 'barriers on the start page');
+
+  // The camera sees the table, then the code; without a person the kiosk asks who it is.
+  await page.getByText('Be a visitor').click({ timeout: 30000 });
+  await page.locator('.program-body').getByText(DISH, { exact: true }).first().waitFor();
+  await shot(page, '02-menu');
+  assert.deepEqual(await barriers(page), [], 'barriers on the menu');
+  assert.match(await page.locator('.program').innerText(), /T7/, 'the table of the code is known');
+
+  await order(page);
+  await answer(page, 'payment', false);
+  await page.getByRole('button', { name: words.pay }).click();
+  await answer(page, 'payment', true, '03-payment');
+  await page.locator('.program-body').getByText(words.paid).first().waitFor();
+  await shot(page, '04-paid');
+  // The program asks whether it may call; on some ways it asks before paying.
+  const subscribe = page.locator('.sheet-subscribe');
+  if (await subscribe.waitFor({ timeout: 3000 }).then(() => true, () => false)) await answer(page, 'subscribe', true, '05-subscribe');
+
+  // A reload loses nothing: the same session, the same view.
+  await page.reload();
+  await page.locator('.program-body').getByText(words.paid).first().waitFor();
+
+  // The kitchen, on another device.
+  const staff = await start({ permissions: [] });
+  await signIn(staff.page, 'chef');
+  await staff.page.locator('.rail').getByText(words.restaurant).first().click();
+  await staff.page.getByRole('button', { name: words.kitchen }).first().click();
+  await staff.page.getByText(DISH).first().waitFor();
+  await shot(staff.page, '06-kitchen');
+  assert.deepEqual(await barriers(staff.page), [], 'barriers in the kitchen');
+  await staff.page.getByRole('button', { name: words.markReady }).first().click();
+
+  await page.locator('.toast').getByText('Your order is ready').waitFor();
+  await page.locator('.program-body').getByText(words.ready).first().waitFor();
+  await shot(page, '07-ready');
+
+  await page.locator('.bar-close').click();
+  await page.locator('.receipt').waitFor();
+  await page.getByText('Unloaded', { exact: true }).waitFor();
+  await shot(page, '08-receipt');
+  assert.deepEqual(await barriers(page), [], 'barriers on the receipt');
+  assert.deepEqual([...trouble, ...staff.trouble], [], 'errors on a page');
+  await staff.context.close();
+  await context.close();
+});
+
+test('what a visitor typed is nowhere in the browser after leaving', { timeout: 120000 }, async () => {
+  const canary = `canary-${randomBytes(8).toString('hex')}`;
+  const { context, page, profile } = await start();
+  await page.locator('.who-btn').click();
+  await page.getByText('Be a visitor').click();
+  await page.locator('.rail').getByText(words.restaurant).first().click();
+  await page.locator('.program-body').getByText(DISH, { exact: true }).first().click();
+  await page.getByRole('button', { name: words.add }).click();
+  await page.getByRole('button', { name: words.cart }).first().click();
+  await page.getByLabel(words.note).fill(canary);
+  await page.getByLabel(words.note).blur();
+  const dom = () => page.evaluate(() => [document.documentElement.outerHTML, ...[...document.querySelectorAll('input, textarea')].map((field) => field.value)].join('\n'));
+  // The control: before leaving it is there.
+  assert.ok((await dom()).includes(canary), 'the canary was never on the page');
+
+  await page.getByRole('button', { name: 'Leave', exact: true }).first().click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Leave', exact: true }).click();
+  await page.locator('.who-btn').waitFor();
+  assert.ok(!(await dom()).includes(canary), 'still in the page');
+  const kept = await page.evaluate(async () => {
+    const caches = globalThis.caches ? await globalThis.caches.keys() : [];
+    const databases = (await indexedDB.databases?.()) ?? [];
+    return { local: JSON.stringify(localStorage), session: JSON.stringify(sessionStorage), caches, databases: databases.map(({ name }) => name), cookie: document.cookie };
+  });
+  assert.deepEqual(kept, { local: '{}', session: '{}', caches: [], databases: [], cookie: '' });
+  assert.deepEqual(await context.cookies(), [], 'a cookie stays');
+  await context.close();
+  assert.deepEqual(files(profile).filter((file) => readFileSync(file).includes(canary)), [], 'in the browser’s files');
+});
+
+function files(folder) {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    const about = statSync(path, { throwIfNoEntry: false });
+    if (!about) return [];
+    return about.isDirectory() ? files(path) : about.isFile() ? [path] : [];
+  });
+}
+
+test('a page of another origin can neither call the kiosk nor frame it', { timeout: 60000 }, async () => {
+  const elsewhere = createServer((request, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'));
+  await new Promise((done) => elsewhere.listen(0, '127.0.0.1', done));
+  const { context, page } = await browser({ permissions: [] });
+  await page.goto(`http://127.0.0.1:${elsewhere.address().port}/`);
+  const tried = await page.evaluate(async (kiosk) => {
+    const call = (path, options) => fetch(kiosk + path, { credentials: 'include', ...options }).then((answer) => `${answer.type} ${answer.status}`, () => 'refused');
+    const socket = (path) =>
+      new Promise((done) => {
+        const it = new WebSocket(kiosk.replace('http', 'ws') + path);
+        it.onopen = () => done('open');
+        it.onerror = () => done('refused');
+      });
+    return {
+      read: await call('/api/state'),
+      act: await call('/api/visitor', { method: 'POST', body: '{"language":"en"}', headers: { 'content-type': 'application/json' } }),
+      simple: await call('/api/reset', { method: 'POST', body: '{}', headers: { 'content-type': 'text/plain' } }),
+      blind: await call('/api/visitor', { method: 'POST', mode: 'no-cors', body: '{"language":"en"}' }),
+      socket: await socket('/api/session/0000000000000001/socket'),
+    };
+  }, address);
+  assert.deepEqual(tried, { read: 'refused', act: 'refused', simple: 'refused', blind: 'opaque 0', socket: 'refused' });
+  // What went out blindly made nobody.
+  assert.deepEqual(await context.cookies(), []);
+  await page.setContent(`<iframe src="${address}"></iframe>`);
+  await page.waitForTimeout(500);
+  assert.ok(!page.frames().some((frame) => frame.url().startsWith(address)), 'the kiosk let itself be framed');
+  elsewhere.close();
+  await context.close();
+});
+
+for (const [name, options, wanted] of [
+  ['refused', { permissions: [] }, /camera was not allowed|Start the camera/],
+  ['absent', { permissions: ['camera'] }, /No camera found/],
+]) {
+  test(`a camera that is ${name} leaves the other ways`, { timeout: 60000 }, async () => {
+    const { context, page } = await start(options);
+    await page.getByText(wanted).first().waitFor();
+    await shot(page, `09-camera-${name}`);
+    await page.getByRole('button', { name: 'Type code' }).click();
+    await page.getByLabel('Text of the code').fill('https://elsewhere.example/hello');
+    await page.getByRole('button', { name: 'Open', exact: true }).click();
+    await page.getByText('Be a visitor').click();
+    await page.getByText(/web address|not a mini-program/).first().waitFor();
+    await context.close();
+  });
+}
+
+for (const [name, viewport] of [['phone', { width: 320, height: 640 }], ['portrait', { width: 800, height: 1280 }], ['wide', { width: 1920, height: 1080 }]]) {
+  test(`nothing is cut off on a ${name} screen`, { timeout: 60000 }, async () => {
+    const { context, page } = await start({ viewport });
+    await shot(page, `10-${name}`);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(over <= 0, `the page is ${over} px wider than the screen`);
+    assert.deepEqual(await barriers(page), []);
+    await context.close();
+  });
+}

@@ -1,0 +1,73 @@
+//! Commands that need no kiosk.
+
+use serde_json::Value;
+use std::process::Output;
+use youji_tests::kiosk::{Kiosk, data, run};
+
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error} in {output:?}"))
+}
+
+fn check_scan(folder: &str, picture: &str, more: &[&str], code: i32, wanted: &str) -> Value {
+    let output = run(&[&["scan", picture, "--json", "--data", folder], more].concat());
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    let printed = json(&output);
+    assert!(printed.to_string().contains(wanted), "{wanted} is not in {printed}");
+    printed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::Result<()> {
+    let folder = data().await?;
+    let data = folder.path().display().to_string();
+    let pictures = tempfile::tempdir()?;
+    let picture = |name: &str| pictures.path().join(name).display().to_string();
+    // Codes name the address under which they were issued.
+    let kiosk = Kiosk::start("serve", folder.path(), &["--public-url", "http://localhost:8080"]).await?;
+    let code = kiosk.code("restaurant", "")?;
+    kiosk.stop().await?;
+    for (name, text) in [("ours.png", code.as_str()), ("foreign.png", "HTTPS://ELSEWHERE.EXAMPLE/M/AAAAAAAAAAAAAAAA"), ("wifi.png", "WIFI:S:x;;")] {
+        assert!(run(&["qr", text, "--png", &picture(name)]).status.success());
+    }
+
+    let opened = check_scan(&data, &picture("ours.png"), &[], 0, "restaurant");
+    assert!(opened["nodes"].as_u64().is_some_and(|nodes| nodes >= 100), "the menu has {} nodes", opened["nodes"]);
+    assert_eq!(opened["receipt"]["reason"], "closed");
+    assert_eq!(opened["receipt"]["after"]["instances"], 0, "{}", opened["receipt"]);
+    let steps: Vec<&str> = opened["steps"].as_array().into_iter().flatten().filter_map(|step| step[0].as_str()).collect();
+    for step in ["decode", "parse", "verify", "instantiate", "view"] {
+        assert!(steps.contains(&step), "{step} is not among {steps:?}");
+    }
+
+    check_scan(&data, &picture("foreign.png"), &[], 5, "foreign-host");
+    check_scan(&data, &picture("wifi.png"), &[], 5, "not-ours");
+    let altered: String = code.char_indices().map(|(at, c)| if at == code.len() - 3 { if c == 'A' { 'B' } else { 'A' } } else { c }).collect();
+    assert!(run(&["qr", &altered, "--png", &picture("altered.png")]).status.success());
+    check_scan(&data, &picture("altered.png"), &[], 5, "altered");
+    std::fs::write(picture("text.png"), "no picture")?;
+    check_scan(&data, &picture("text.png"), &[], 1, "not-a-picture");
+    Ok(())
+}
+
+#[test]
+fn codes_are_drawn_so_that_they_can_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let png = folder.path().join("code.png").display().to_string();
+    let svg = folder.path().join("code.svg").display().to_string();
+    let output = run(&["qr", "HTTPS://A.EXAMPLE/M/ABC", "--png", &png, "--svg", &svg, "--json"]);
+    assert_eq!(json(&output)["text"], "HTTPS://A.EXAMPLE/M/ABC");
+    assert!(std::fs::read_to_string(svg).expect("written").starts_with("<svg"));
+    assert_eq!(json(&run(&["decode", &png, "--json"]))["codes"][0], "HTTPS://A.EXAMPLE/M/ABC");
+    assert_eq!(run(&["qr"]).status.code(), Some(2), "a text or a program is needed");
+}
+
+#[test]
+fn scenarios_play_as_they_say() {
+    for name in ["order-paid-and-ready", "payment-declined", "two-people"] {
+        let file = format!("examples/scenarios/{name}.json");
+        let output = run(&["drive", &file, "--json"]);
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(json(&output)["steps"].as_u64().is_some_and(|steps| steps > 0));
+    }
+}
