@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use youji_api::{Gate, ProgramId, SessionId};
 use youji_registry::{Registry, RegistryOptions};
-use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig};
+use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig, check_imports};
 use youji_services::{Counter, Services, ServicesConfig};
 
 /// Everything behind a kiosk. No global state: a process can hold several.
@@ -94,7 +94,13 @@ impl Host {
         let operator = Operator::open(&folder, &config.limits)?;
         let journal = Journal::open(folder.path(), config.limits.journal_bytes)
             .map_err(|error| folder_error(&folder.path().join("events.jsonl"), &error))?;
-        let registry = Registry::open(folder.path().join("registry"), RegistryOptions::default())
+        let registry = RegistryOptions {
+            check: Some(Arc::new(|wasm, requested| {
+                check_imports(wasm, requested).map(drop).map_err(|error| error.to_string())
+            })),
+            ..RegistryOptions::default()
+        };
+        let registry = Registry::open(folder.path().join("registry"), registry)
             .await
             .map_err(|error| part("registry")(error.to_string()))?;
         let services = Services::open(ServicesConfig {

@@ -52,6 +52,14 @@ pub enum RegistryError {
         /// `app_id` that is here.
         other: String,
     },
+    /// The component can't run here, whoever signed it.
+    #[error("{program} can't run on this host: {reason}")]
+    Component {
+        /// `app_id`.
+        program: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// Made for a newer host.
     #[error("{program} needs platform {needs}, this host is platform {have}; update the host")]
     NewerPlatform {
@@ -115,8 +123,9 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// Stable, for programs: "package", "unknown-publisher", "disallowed", "changed-key", "downgrade", "short-id-taken", "newer-platform",
-    /// "not-found", "no-asset", "nothing-to-roll-back", "corrupt", "damaged-index", "full", "in-use", "invalid", "source", "io".
+    /// Stable, for programs: "package", "unknown-publisher", "disallowed", "changed-key", "downgrade", "short-id-taken", "component",
+    /// "newer-platform", "not-found", "no-asset", "nothing-to-roll-back", "corrupt", "damaged-index", "full", "in-use", "invalid",
+    /// "source", "io".
     pub fn code(&self) -> &'static str {
         match self {
             RegistryError::Package(_) => "package",
@@ -125,6 +134,7 @@ impl RegistryError {
             RegistryError::ChangedKey { .. } => "changed-key",
             RegistryError::Downgrade { .. } => "downgrade",
             RegistryError::ShortIdTaken { .. } => "short-id-taken",
+            RegistryError::Component { .. } => "component",
             RegistryError::NewerPlatform { .. } => "newer-platform",
             RegistryError::NotFound(_) => "not-found",
             RegistryError::NoAsset { .. } => "no-asset",

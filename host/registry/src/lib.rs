@@ -18,5 +18,5 @@ mod state;
 
 pub use error::RegistryError;
 pub use installed::{Asset, Installed};
-pub use registry::{Listed, ProgramRef, Published, Publisher, Registry, RegistryOptions};
+pub use registry::{Check, Listed, ProgramRef, Published, Publisher, Registry, RegistryOptions};
 pub use source::Source;

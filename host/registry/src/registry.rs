@@ -8,8 +8,12 @@ use crate::state::Inner;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use youji_api::caller::Requested;
 use youji_api::{ProgramId, PublisherId};
 use youji_package::{Digest, PackageLimits, PublicKey, ShortId};
+
+/// Judges a component against what its manifest requests; `Err` says what is wrong and what to do, as "wrong; do this".
+pub type Check = Arc<dyn Fn(&[u8], &Requested) -> Result<(), String> + Send + Sync>;
 
 /// How a registry behaves.
 #[derive(Clone)]
@@ -24,6 +28,9 @@ pub struct RegistryOptions {
     pub publishers: usize,
     /// Asked in order for programs that are not here.
     pub sources: Vec<Arc<dyn Source>>,
+    /// Asked before anything is installed, since the registry does not read components itself: what could never run here must not
+    /// take the place of a version that does. None: every component is admitted.
+    pub check: Option<Check>,
 }
 
 impl Default for RegistryOptions {
@@ -34,6 +41,7 @@ impl Default for RegistryOptions {
             programs: 400,
             publishers: 400,
             sources: Vec::new(),
+            check: None,
         }
     }
 }

@@ -124,6 +124,14 @@ impl Inner {
         if admitted == Admitted::Intact {
             return Ok(published);
         }
+        if let Some(check) = &self.options.check {
+            // The texts of reasons are of no matter here, so no language is.
+            let requested = package.manifest.requested(&package.i18n, "");
+            check(package.wasm(), &requested).map_err(|reason| RegistryError::Component {
+                program: program.to_string(),
+                reason,
+            })?;
+        }
         self.folder.write_package(&package, bytes)?;
         // Read back: what is served from now on is what lies on disk, not what was in memory.
         let installed = Installed::load(
