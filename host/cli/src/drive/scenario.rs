@@ -57,19 +57,34 @@ pub(crate) struct Role {
 
 /// One thing that a person does or sees.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
 pub(crate) struct Step {
-    /// Which person; none for `waitMs`.
-    #[serde(default)]
+    /// Which person; empty for `waitMs`.
     pub(crate) who: String,
     /// What.
-    #[serde(flatten)]
     pub(crate) action: Action,
+}
+
+impl TryFrom<serde_json::Map<String, serde_json::Value>> for Step {
+    type Error = String;
+    fn try_from(mut members: serde_json::Map<String, serde_json::Value>) -> Result<Step, String> {
+        let who = match members.shift_remove("who") {
+            None => String::new(),
+            Some(serde_json::Value::String(who)) => who,
+            Some(other) => return Err(format!("\"who\" is {other}; expected a person's name")),
+        };
+        if members.len() != 1 {
+            let found: Vec<&String> = members.keys().collect();
+            return Err(format!("a step has \"who\" and exactly one thing to do; found {found:?}"));
+        }
+        let action = serde_json::from_value(members.into()).map_err(|error| error.to_string())?;
+        Ok(Step { who, action })
+    }
 }
 
 /// What a person does or sees.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum Action {
     /// Opens a page of a program by its scan code.
     Open {
