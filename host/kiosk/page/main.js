@@ -68,7 +68,8 @@ function iconWithCount(symbol, n) {
 function toggleEngine(on) {
   const shown = on ?? shell.room.classList.contains('no-engine');
   shell.room.classList.toggle('no-engine', !shown);
-  attr(shell.header.querySelector('.engine-toggle'), 'aria-expanded', String(shown));
+  const button = shell.header.querySelector('.engine-toggle');
+  if (button) attr(button, 'aria-expanded', String(shown));
   engine.show(current);
 }
 
@@ -168,6 +169,7 @@ function adopt(opened) {
   const session = new Session(opened, {
     ended,
     minimise: goHome,
+    engine: () => toggleEngine(),
     changed: (one) => one === current && engine.show(current),
     inbox: news,
     idle: (ms) => idle.warn(ms),

@@ -42,7 +42,8 @@ export class Session {
   build() {
     const { program } = this;
     this.backButton = iconBtn('back', t('bar.back'), () => this.send({ t: 'back' }), { hidden: true });
-    this.homeButton = iconBtn('home', t('bar.home'), () => this.on.minimise(this));
+    this.homeButton = iconBtn('home', t('bar.home'), () => this.on.minimise(this), { class: 'icon-btn bar-home' });
+    this.engineButton = iconBtn('engine', t('bar.engine'), () => this.on.engine(), { class: 'icon-btn bar-engine' });
     this.title = h('h1', { class: 'bar-title', dir: 'auto', text: named(program.name) });
     this.publisher = h('p', { class: 'bar-publisher', dir: 'auto' });
     this.closeButton = iconBtn('close', t('bar.close'), () => this.close(), { class: 'icon-btn bar-close' });
@@ -52,7 +53,7 @@ export class Session {
     this.el = h(
       'section',
       { class: 'program' },
-      h('header', { class: 'program-bar' }, this.backButton, this.homeButton, h('div', { class: 'bar-words' }, this.title, this.publisher), languageSwitch('bar-language'), this.closeButton, this.work),
+      h('header', { class: 'program-bar' }, this.backButton, this.homeButton, h('div', { class: 'bar-words' }, this.title, this.publisher), this.engineButton, languageSwitch('bar-language'), this.closeButton, this.work),
       this.banner,
       this.body,
     );
@@ -64,7 +65,7 @@ export class Session {
     const { program } = this;
     this.el.setAttribute('aria-label', named(program.name));
     setText(this.publisher, `${named(program.name)} · ${named(program.publisher)}`);
-    for (const [el, key] of [[this.backButton, 'bar.back'], [this.homeButton, 'bar.home'], [this.closeButton, 'bar.close']]) {
+    for (const [el, key] of [[this.backButton, 'bar.back'], [this.homeButton, 'bar.home'], [this.engineButton, 'bar.engine'], [this.closeButton, 'bar.close']]) {
       el.setAttribute('aria-label', t(key));
       el.title = t(key);
     }
