@@ -3,13 +3,15 @@
 export const DISH = 'Braised beef noodles';
 
 export const words = {
-  restaurant: 'Organic Kitchen',
-  add: /^Add to cart/,
-  cart: /^Cart/,
+  restaurant: 'Lantern Kitchen',
+  add: /^Add to basket/,
+  cart: /^Basket/,
   pay: /^Pay/,
-  note: /Note/,
-  paid: /Paid/,
-  ready: /Ready/,
+  note: 'Note for the kitchen',
+  paid: 'The kitchen has it.',
+  ready: 'Eat while it is hot!',
   kitchen: /^Kitchen/,
+  start: /^Start/,
   markReady: /^Ready/,
+  table: 'Table 7',
 };

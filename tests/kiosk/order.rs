@@ -16,15 +16,18 @@ async fn an_order_is_paid_once_cooked_and_called() -> Result<()> {
     let mut stage = sit_down(&mut guest, &code).await?;
     order(&mut stage).await?;
     stage.answer("payment", true).await?;
-    stage.sees("Paid").await?;
+    stage.sees("The kitchen has it.").await?;
+    stage.answer("subscribe", true).await?;
     assert_eq!(balance(&mut guest).await?, had - PRICE);
     assert_eq!(receipts(&mut guest).await?.len(), 1);
 
     let mut cook = kiosk.signed_in("chef").await?;
     let restaurant = stage.opened["program"]["id"].clone();
     let mut kitchen = cook.open(&json!({"program": restaurant, "page": "pages/kitchen", "query": {}, "language": "en"})).await?;
+    kitchen.tap("Start").await?;
+    stage.sees("It is on the stove.").await?;
     kitchen.tap("Ready").await?;
-    stage.sees("Ready").await?;
+    stage.sees("Eat while it is hot!").await?;
     let inbox = guest.get("/api/person/inbox?after=0").await?.ok()?;
     assert!(inbox.to_string().contains("Your order is ready"), "{inbox}");
 
@@ -48,7 +51,7 @@ async fn a_declined_payment_costs_nothing_and_can_be_made_again() -> Result<()> 
     assert!(receipts(&mut guest).await?.is_empty());
     stage.tap("Pay").await?;
     stage.answer("payment", true).await?;
-    stage.sees("Paid").await?;
+    stage.sees("The kitchen has it.").await?;
     assert_eq!(balance(&mut guest).await?, had - PRICE);
     kiosk.stop().await
 }

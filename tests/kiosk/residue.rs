@@ -14,9 +14,9 @@ async fn plant(kiosk: &Kiosk) -> Result<(youji_bench::client::Seat, youji_bench:
     seat.visitor("en").await?;
     let mut stage = sit_down(&mut seat, &kiosk.code("restaurant", "")?).await?;
     stage.tap(DISH).await?;
-    stage.tap("Add to cart").await?;
-    stage.tap("Cart").await?;
-    stage.event(&wanted("input", "Note"), Value::from(canary.as_str())).await?;
+    stage.tap("Add to basket").await?;
+    stage.tap("Basket").await?;
+    stage.event(&wanted("input", "Note for the kitchen"), Value::from(canary.as_str())).await?;
     Ok((seat, stage, canary))
 }
 

@@ -6,9 +6,9 @@ use youji_bench::client::{Seat, Stage};
 use youji_bench::view::Wanted;
 
 /// What is ordered, as the menu names it.
-pub const DISH: &str = "Red-braised beef noodles";
+pub const DISH: &str = "Braised beef noodles";
 /// What it costs, in minor units.
-pub const PRICE: u64 = 3_800;
+pub const PRICE: u64 = 3_600;
 
 /// Opens the restaurant at a table.
 ///
@@ -24,8 +24,8 @@ pub async fn sit_down(seat: &mut Seat, code: &str) -> Result<Stage> {
 /// The page is not as expected.
 pub async fn order(stage: &mut Stage) -> Result<Value> {
     stage.tap(DISH).await?;
-    stage.tap("Add to cart").await?;
-    stage.tap("Cart").await?;
+    stage.tap("Add to basket").await?;
+    stage.tap("Basket").await?;
     stage.tap("Pay").await?;
     stage.sheet("payment").await
 }

@@ -13,6 +13,8 @@ use youji_kiosk::{Host, OpenRequest};
 use youji_runtime::{EndReason, Feed, Session, UiEvent};
 use youji_services::NewPerson;
 
+/// Of every person of a scenario who is no visitor; their host is gone after the run.
+const PIN: &str = "2468";
 /// How long something that is expected may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait between two looks at something that sends no update.
@@ -117,7 +119,7 @@ async fn enter(host: &Arc<Host>, name: &str, person: &super::scenario::Person, l
     let new = NewPerson {
         name: name.to_owned(),
         code: name.to_owned(),
-        pin: String::new(),
+        pin: PIN.to_owned(),
         language: language.to_owned(),
         balance: person.balance.unwrap_or(host.config().visitor_balance),
         profile: Vec::new(),
@@ -244,6 +246,8 @@ impl Player {
             Some(chosen) => chosen.to_vec(),
             None => all_of(&sheet),
         };
+        let has_pin = host.services().person(&self.id).is_some_and(|person| person.has_pin);
+        let pin = if has_pin { PIN.to_owned() } else { String::new() };
         host.services()
             .answer(
                 session,
@@ -251,7 +255,7 @@ impl Player {
                 Answer {
                     accepted: accept,
                     chosen,
-                    pin: String::new(),
+                    pin
                 },
             )
             .await?;
