@@ -1,326 +1,267 @@
-//! What the kitchen cooks: categories, dishes, options and prices.
+//! What there is to eat. Prices in fen.
 
-/// A text in Chinese and English.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Both {
-    /// Chinese.
-    pub zh: &'static str,
-    /// English.
-    pub en: &'static str,
+use youji_sdk::text::best;
+
+/// A text in Chinese and in English.
+pub(crate) type Name = [&'static str; 2];
+
+/// Index into a [`Name`].
+pub(crate) fn language(tag: &str) -> usize {
+    best(&["zh", "en"], tag)
 }
 
-const fn b(zh: &'static str, en: &'static str) -> Both {
-    Both { zh, en }
-}
-
-impl Both {
-    /// In the language that fits the tag; Chinese unless it is English.
-    pub fn of(&self, language: &str) -> &'static str {
-        if language.starts_with("en") { self.en } else { self.zh }
-    }
-}
-
-/// A part of the menu.
-#[derive(Debug)]
-pub struct Category {
-    /// Unique.
-    pub id: &'static str,
-    /// Shown above its dishes.
-    pub name: Both,
-    /// In the order of the menu.
-    pub dishes: &'static [Dish],
+/// Something that may be added to a dish.
+pub(crate) struct Extra {
+    pub(crate) id: &'static str,
+    pub(crate) name: Name,
+    pub(crate) price: u64,
 }
 
 /// A dish.
-#[derive(Debug)]
-pub struct Dish {
-    /// Unique; also the name of its picture, `common/dishes/<id>.svg`.
-    pub id: &'static str,
-    /// Its name.
-    pub name: Both,
-    /// One line that makes hungry.
-    pub about: Both,
-    /// In fen, without options.
-    pub price: u64,
-    /// How hot: 0 to 3.
-    pub heat: u8,
-    /// A short word that stands out; empty: none.
-    pub badge: Both,
-    /// Not to be had today.
-    pub sold_out: bool,
-    /// What can be chosen.
-    pub options: &'static [&'static Choice],
+pub(crate) struct Dish {
+    /// Stands in rows and file names: never changes.
+    pub(crate) id: &'static str,
+    pub(crate) category: usize,
+    pub(crate) name: Name,
+    pub(crate) about: Name,
+    pub(crate) price: u64,
+    /// What a large one costs more; none: one size.
+    pub(crate) large: Option<u64>,
+    /// How hot it is unless told; none: can't be chosen.
+    pub(crate) spice: Option<u8>,
+    /// Indices into [`EXTRAS`].
+    pub(crate) extras: &'static [usize],
 }
 
-/// A choice on a dish's page.
-#[derive(Debug)]
-pub struct Choice {
-    /// Unique in a dish.
-    pub id: &'static str,
-    /// Its name.
-    pub name: Both,
-    /// Any number of them, or exactly one.
-    pub many: bool,
-    /// What there is; of exactly one, the first is chosen at the start.
-    pub picks: &'static [Pick],
-}
-
-/// Something to pick.
-#[derive(Debug)]
-pub struct Pick {
-    /// Unique in a choice.
-    pub id: &'static str,
-    /// Its name.
-    pub name: Both,
-    /// Added to the price, in fen.
-    pub extra: u64,
-}
-
-const fn pick(id: &'static str, zh: &'static str, en: &'static str, extra: u64) -> Pick {
-    Pick { id, name: b(zh, en), extra }
-}
-
-static SIZE: Choice =
-    Choice { id: "size", name: b("份量", "Size"), many: false, picks: &[pick("regular", "标准", "Regular", 0), pick("large", "大份", "Large", 600)] };
-static HEAT: Choice = Choice {
-    id: "heat",
-    name: b("辣度", "Spice"),
-    many: false,
-    picks: &[pick("mild", "微辣", "Mild", 0), pick("none", "不辣", "None", 0), pick("medium", "中辣", "Medium", 0), pick("hot", "特辣", "Hot", 0)],
-};
-static NOODLE_EXTRAS: Choice = Choice {
-    id: "extras",
-    name: b("加料", "Extras"),
-    many: true,
-    picks: &[
-        pick("egg", "卤蛋", "Braised egg", 300),
-        pick("greens", "小青菜", "Greens", 400),
-        pick("beef", "加牛肉", "More beef", 1_200),
-        pick("coriander", "香菜", "Coriander", 0),
-    ],
-};
-static DIP: Choice = Choice {
-    id: "dip",
-    name: b("蘸料", "Dip"),
-    many: true,
-    picks: &[pick("vinegar", "镇江醋", "Black vinegar", 0), pick("chili", "油泼辣子", "Chilli oil", 0), pick("garlic", "蒜泥", "Garlic", 100)],
-};
-static RICE: Choice = Choice {
-    id: "rice",
-    name: b("配饭", "Rice"),
-    many: false,
-    picks: &[pick("with", "配米饭", "With rice", 300), pick("without", "不要", "Without", 0)],
-};
-static SUGAR: Choice = Choice {
-    id: "sugar",
-    name: b("甜度", "Sugar"),
-    many: false,
-    picks: &[pick("half", "半糖", "Half", 0), pick("full", "全糖", "Full", 0), pick("none", "无糖", "None", 0)],
-};
-static COLD: Choice = Choice {
-    id: "cold",
-    name: b("温度", "Temperature"),
-    many: false,
-    picks: &[pick("iced", "加冰", "Iced", 0), pick("cool", "少冰", "Less ice", 0), pick("warm", "温热", "Warm", 0)],
-};
-
-const PLAIN: Dish = Dish { id: "", name: b("", ""), about: b("", ""), price: 0, heat: 0, badge: b("", ""), sold_out: false, options: &[] };
-
-/// The menu.
-pub static MENU: &[Category] = &[
-    Category {
-        id: "noodles",
-        name: b("面食", "Noodles"),
-        dishes: &[
-            Dish {
-                id: "beef-noodles",
-                name: b("红烧牛肉面", "Braised beef noodles"),
-                about: b("牛腱慢炖四小时，汤浓面筋道", "Shank braised for four hours, a deep broth, springy noodles"),
-                price: 3_600,
-                heat: 1,
-                badge: b("招牌", "Signature"),
-                options: &[&SIZE, &HEAT, &NOODLE_EXTRAS],
-                ..PLAIN
-            },
-            Dish {
-                id: "dan-dan-noodles",
-                name: b("担担面", "Dan dan noodles"),
-                about: b("肉臊酥香，芝麻酱与红油拌匀", "Crisp minced pork, sesame paste and chilli oil"),
-                price: 2_200,
-                heat: 2,
-                options: &[&SIZE, &HEAT, &NOODLE_EXTRAS],
-                ..PLAIN
-            },
-            Dish {
-                id: "scallion-noodles",
-                name: b("葱油拌面", "Scallion oil noodles"),
-                about: b("小火熬的葱油，一拌就香", "Scallions fried slowly until the oil smells of them"),
-                price: 1_800,
-                options: &[&SIZE, &NOODLE_EXTRAS],
-                ..PLAIN
-            },
-            Dish {
-                id: "wontons",
-                name: b("鲜肉小馄饨", "Pork wontons in broth"),
-                about: b("皮薄如纱，汤里有虾皮和紫菜", "Skins thin as gauze, dried shrimp and seaweed in the broth"),
-                price: 2_000,
-                options: &[&SIZE],
-                ..PLAIN
-            },
-        ],
-    },
-    Category {
-        id: "dumplings",
-        name: b("点心", "Dumplings"),
-        dishes: &[
-            Dish {
-                id: "dumplings",
-                name: b("白菜猪肉水饺", "Pork and cabbage dumplings"),
-                about: b("现包现煮，十二只", "Folded and boiled to order, twelve"),
-                price: 2_400,
-                options: &[&DIP],
-                ..PLAIN
-            },
-            Dish {
-                id: "potstickers",
-                name: b("香煎锅贴", "Potstickers"),
-                about: b("底脆馅嫩，八只", "A crisp base, a tender heart, eight"),
-                price: 2_600,
-                badge: b("人气", "Popular"),
-                options: &[&DIP],
-                ..PLAIN
-            },
-            Dish {
-                id: "xiaolongbao",
-                name: b("蟹粉小笼包", "Crab soup dumplings"),
-                about: b("先开窗，后喝汤，六只", "Open a window, drink the soup, six"),
-                price: 4_200,
-                sold_out: true,
-                options: &[&DIP],
-                ..PLAIN
-            },
-        ],
-    },
-    Category {
-        id: "dishes",
-        name: b("热菜", "From the wok"),
-        dishes: &[
-            Dish {
-                id: "mapo-tofu",
-                name: b("麻婆豆腐", "Mapo tofu"),
-                about: b("麻、辣、烫、嫩，一勺下饭", "Numbing, hot, tender: made for rice"),
-                price: 2_800,
-                heat: 3,
-                badge: b("招牌", "Signature"),
-                options: &[&HEAT, &RICE],
-                ..PLAIN
-            },
-            Dish {
-                id: "kung-pao-chicken",
-                name: b("宫保鸡丁", "Kung pao chicken"),
-                about: b("花生酥脆，糊辣小荔枝口", "Peanuts, dried chillies, a touch of sweet and sour"),
-                price: 3_200,
-                heat: 2,
-                options: &[&HEAT, &RICE],
-                ..PLAIN
-            },
-            Dish {
-                id: "sweet-sour-pork",
-                name: b("咕咾肉", "Sweet and sour pork"),
-                about: b("外脆里嫩，菠萝解腻", "Crisp outside, tender inside, with pineapple"),
-                price: 3_800,
-                options: &[&SIZE, &RICE],
-                ..PLAIN
-            },
-            Dish {
-                id: "tomato-egg",
-                name: b("番茄炒蛋", "Tomato and egg"),
-                about: b("家里的味道，多汁拌饭", "As at home: juicy, over rice"),
-                price: 2_000,
-                options: &[&RICE],
-                ..PLAIN
-            },
-            Dish {
-                id: "greens",
-                name: b("蒜蓉时蔬", "Greens with garlic"),
-                about: b("当天的菜，大火快炒", "Whatever came this morning, over a fierce flame"),
-                price: 1_800,
-                ..PLAIN
-            },
-            Dish {
-                id: "fried-rice",
-                name: b("扬州炒饭", "Yangzhou fried rice"),
-                about: b("粒粒分明，虾仁火腿鸡蛋", "Every grain apart: shrimp, ham, egg"),
-                price: 2_600,
-                options: &[&SIZE],
-                ..PLAIN
-            },
-        ],
-    },
-    Category {
-        id: "small",
-        name: b("凉菜与汤", "Small plates and soup"),
-        dishes: &[
-            Dish {
-                id: "cucumber-salad",
-                name: b("拍黄瓜", "Smashed cucumber"),
-                about: b("脆，酸，一点点辣", "Crisp, sour, a little hot"),
-                price: 1_400,
-                heat: 1,
-                ..PLAIN
-            },
-            Dish {
-                id: "hot-sour-soup",
-                name: b("酸辣汤", "Hot and sour soup"),
-                about: b("胡椒的辣，陈醋的酸", "The heat of pepper, the sour of aged vinegar"),
-                price: 1_600,
-                heat: 2,
-                ..PLAIN
-            },
-            Dish { id: "rice", name: b("米饭", "Rice"), about: b("五常大米", "From Wuchang"), price: 300, ..PLAIN },
-        ],
-    },
-    Category {
-        id: "sweet",
-        name: b("甜品与饮品", "Sweets and drinks"),
-        dishes: &[
-            Dish {
-                id: "sesame-balls",
-                name: b("芝麻球", "Sesame balls"),
-                about: b("豆沙流心，三只", "Red bean inside, three"),
-                price: 1_200,
-                ..PLAIN
-            },
-            Dish { id: "egg-tarts", name: b("蛋挞", "Egg tarts"), about: b("刚出炉，三只", "From the oven, three"), price: 1_500, ..PLAIN },
-            Dish {
-                id: "mango-pudding",
-                name: b("芒果布丁", "Mango pudding"),
-                about: b("真芒果，冰的", "Real mango, cold"),
-                price: 1_600,
-                ..PLAIN
-            },
-            Dish {
-                id: "soy-milk",
-                name: b("现磨豆浆", "Fresh soy milk"),
-                about: b("每天早上磨", "Ground every morning"),
-                price: 800,
-                options: &[&SUGAR, &COLD],
-                ..PLAIN
-            },
-            Dish {
-                id: "plum-juice",
-                name: b("酸梅汤", "Sour plum drink"),
-                about: b("乌梅、山楂、桂花", "Smoked plum, hawthorn, osmanthus"),
-                price: 900,
-                options: &[&COLD],
-                ..PLAIN
-            },
-            Dish { id: "jasmine-tea", name: b("茉莉花茶", "Jasmine tea"), about: b("一壶，可续水", "A pot, refilled"), price: 1_200, ..PLAIN },
-        ],
-    },
+pub(crate) const CATEGORIES: [Name; 5] = [
+    ["招牌热菜", "House favourites"],
+    ["面和饭", "Noodles and rice"],
+    ["点心", "Dumplings"],
+    ["凉菜与汤", "Small plates and soup"],
+    ["甜品饮品", "Sweets and drinks"],
 ];
 
-/// The dish of that id.
-pub fn dish(id: &str) -> Option<&'static Dish> {
-    MENU.iter().flat_map(|category| category.dishes).find(|dish| dish.id == id)
+pub(crate) const SPICE: [Name; 3] = [["不辣", "Not hot"], ["微辣", "Mild"], ["重辣", "Hot"]];
+
+pub(crate) const EXTRAS: [Extra; 7] = [
+    extra("egg", "溏心蛋", "Soft egg", 300),
+    extra("rice", "米饭", "Bowl of rice", 300),
+    extra("greens", "小青菜", "Greens", 400),
+    extra("noodles", "加面", "More noodles", 400),
+    extra("peanuts", "花生碎", "More peanuts", 200),
+    extra("vinegar", "镇江醋", "Black vinegar", 0),
+    extra("chilli-oil", "油泼辣子", "Chilli oil", 0),
+];
+
+const fn extra(id: &'static str, zh: &'static str, en: &'static str, price: u64) -> Extra {
+    Extra { id, name: [zh, en], price }
+}
+
+const fn dish(id: &'static str, category: usize, price: u64, name: Name, about: Name) -> Dish {
+    Dish {
+        id,
+        category,
+        name,
+        about,
+        price,
+        large: None,
+        spice: None,
+        extras: &[],
+    }
+}
+
+impl Dish {
+    const fn large(mut self, more: u64) -> Self {
+        self.large = Some(more);
+        self
+    }
+    const fn spice(mut self, level: u8) -> Self {
+        self.spice = Some(level);
+        self
+    }
+    const fn extras(mut self, extras: &'static [usize]) -> Self {
+        self.extras = extras;
+        self
+    }
+
+    pub(crate) fn picture(&self) -> String {
+        ["common/dishes/", self.id, ".svg"].concat()
+    }
+}
+
+pub(crate) static DISHES: [Dish; 22] = [
+    dish(
+        "beef-noodles",
+        0,
+        3_600,
+        ["红烧牛肉面", "Braised beef noodles"],
+        ["牛腱慢炖四小时", "Shank braised for four hours"],
+    )
+    .large(800)
+    .spice(1)
+    .extras(&[0, 2, 3]),
+    dish(
+        "mapo-tofu",
+        0,
+        2_800,
+        ["麻婆豆腐", "Mapo tofu"],
+        ["麻、辣、烫、嫩", "Numbing, hot, tender"],
+    )
+    .spice(2)
+    .extras(&[1]),
+    dish(
+        "kung-pao-chicken",
+        0,
+        3_200,
+        ["宫保鸡丁", "Kung Pao chicken"],
+        ["花生酥脆,糊辣荔枝口", "Peanuts, dried chilli, sweet and sour"],
+    )
+    .large(1_000)
+    .spice(1)
+    .extras(&[1, 4]),
+    dish(
+        "sweet-sour-pork",
+        0,
+        3_800,
+        ["咕咾肉", "Sweet and sour pork"],
+        ["外脆里嫩,菠萝解腻", "Crisp, with pineapple"],
+    )
+    .large(1_000)
+    .extras(&[1]),
+    dish("tomato-egg", 0, 2_000, ["番茄炒蛋", "Tomato and egg"], ["家里的味道", "As at home"]).extras(&[1]),
+    dish(
+        "greens",
+        0,
+        1_800,
+        ["蒜蓉时蔬", "Greens with garlic"],
+        ["当天的菜,大火快炒", "Picked today, a fierce flame"],
+    ),
+    dish(
+        "dan-dan-noodles",
+        1,
+        2_200,
+        ["担担面", "Dan dan noodles"],
+        ["肉臊酥香,芝麻酱红油", "Crisp pork, sesame, chilli oil"],
+    )
+    .large(600)
+    .spice(1)
+    .extras(&[0, 2, 3]),
+    dish(
+        "scallion-noodles",
+        1,
+        1_800,
+        ["葱油拌面", "Scallion oil noodles"],
+        ["小火熬的葱油", "Slowly fried scallions"],
+    )
+    .large(600)
+    .extras(&[0, 2, 3]),
+    dish(
+        "wontons",
+        1,
+        2_000,
+        ["鲜肉小馄饨", "Wontons in broth"],
+        ["皮薄如纱,虾皮紫菜", "Thin skins, dried shrimp, seaweed"],
+    )
+    .large(600),
+    dish(
+        "fried-rice",
+        1,
+        2_600,
+        ["扬州炒饭", "Yangzhou fried rice"],
+        ["粒粒分明", "Every grain apart"],
+    )
+    .large(700)
+    .extras(&[0]),
+    dish("rice", 1, 300, ["米饭", "Bowl of rice"], ["五常大米", "From Wuchang"]),
+    dish(
+        "dumplings",
+        2,
+        2_400,
+        ["鲜肉水饺", "Pork dumplings"],
+        ["现包现煮,十二只", "Folded to order, twelve"],
+    )
+    .large(900)
+    .extras(&[5, 6]),
+    dish(
+        "potstickers",
+        2,
+        2_600,
+        ["香煎锅贴", "Potstickers"],
+        ["底脆馅嫩,八只", "Crisp base, tender heart, eight"],
+    )
+    .extras(&[5, 6]),
+    dish(
+        "xiaolongbao",
+        2,
+        4_200,
+        ["蟹粉小笼包", "Crab soup dumplings"],
+        ["先开窗,后喝汤", "Open a window, drink the soup"],
+    )
+    .extras(&[5]),
+    dish(
+        "cucumber-salad",
+        3,
+        1_400,
+        ["拍黄瓜", "Smashed cucumber"],
+        ["脆,酸,一点点辣", "Crisp, sour, a little hot"],
+    )
+    .spice(1),
+    dish(
+        "hot-sour-soup",
+        3,
+        1_600,
+        ["酸辣汤", "Hot and sour soup"],
+        ["胡椒的辣,陈醋的酸", "White pepper, aged vinegar"],
+    )
+    .large(600)
+    .spice(1),
+    dish(
+        "sesame-balls",
+        4,
+        1_200,
+        ["芝麻球", "Sesame balls"],
+        ["豆沙流心,三只", "Red bean inside, three"],
+    ),
+    dish(
+        "egg-tarts",
+        4,
+        1_500,
+        ["蛋挞", "Egg tarts"],
+        ["刚出炉,三只", "From the oven, three"],
+    ),
+    dish(
+        "mango-pudding",
+        4,
+        1_600,
+        ["芒果布丁", "Mango pudding"],
+        ["真芒果,冰的", "Real mango, cold"],
+    ),
+    dish(
+        "soy-milk",
+        4,
+        800,
+        ["现磨豆浆", "Fresh soy milk"],
+        ["每天早上磨", "Ground every morning"],
+    )
+    .large(300),
+    dish(
+        "plum-juice",
+        4,
+        900,
+        ["酸梅汤", "Sour plum drink"],
+        ["乌梅、山楂、桂花", "Smoked plum, hawthorn, osmanthus"],
+    )
+    .large(400),
+    dish(
+        "jasmine-tea",
+        4,
+        1_200,
+        ["茉莉花茶", "Jasmine tea"],
+        ["一壶,可续水", "A pot, refilled"],
+    ),
+];
+
+/// Index of a dish.
+pub(crate) fn find(id: &str) -> Option<usize> {
+    DISHES.iter().position(|dish| dish.id == id)
 }
