@@ -15,7 +15,9 @@ use youji_registry::RegistryError;
 use youji_services::{Merchant, Names, NewPerson};
 
 /// The program whose tables have codes.
-const RESTAURANT: &str = "org.youji.restaurant";
+const RESTAURANT: &str = "youji.restaurant";
+/// Where its staff see orders come in.
+const KITCHEN: &str = "pages/kitchen";
 /// Tables that posters are made for.
 const TABLES: u32 = 12;
 /// What the demonstration's publisher is called.
@@ -41,13 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     )?;
     serving::run(async move {
         let (mut config, listener) = options.prepare(true).await?;
-        config.places = (1..=TABLES)
-            .map(|table| PosterPlace {
-                program: ProgramId::from(RESTAURANT),
-                page: String::new(),
-                scene: format!("T{table}"),
-            })
-            .collect();
+        config.places = places();
         let host = Host::new(config).await?;
         let publisher = publish(&host, root, options.json).await?;
         let mut secrets = Secrets::open(&host)?;
@@ -55,6 +51,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         let report = Report::new(&host, secrets, begun)?;
         options.serve(host, listener, report).await
     })
+}
+
+/// A code for each table, and one for the kitchen.
+fn places() -> Vec<PosterPlace> {
+    let place = |page: &str, scene: String| PosterPlace {
+        program: ProgramId::from(RESTAURANT),
+        page: page.to_owned(),
+        scene,
+    };
+    let tables = (1..=TABLES).map(|table| place("", format!("T{table}")));
+    tables.chain([place(KITCHEN, "kitchen".to_owned())]).collect()
 }
 
 /// Builds what changed and publishes it.
