@@ -1,5 +1,7 @@
 //! What a host is made with.
 
+use crate::folder::read_private;
+use crate::host::HostError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,6 +82,23 @@ impl HostConfig {
         }
     }
 }
+
+impl HostConfig {
+    /// Codes begin with the address under which the folder was served last, unless another one is set: what a command makes while no
+    /// kiosk is open then works when it is.
+    ///
+    /// # Errors
+    /// The file that remembers it can't be read.
+    pub fn as_served_last(mut self) -> Result<Self, HostError> {
+        if self.public_url.is_none() && !self.lan {
+            self.public_url = read_private(&self.data_dir.join(ADDRESS_FILE))?;
+        }
+        Ok(self)
+    }
+}
+
+/// Where the address under which a folder was served last is kept.
+pub(crate) const ADDRESS_FILE: &str = "address";
 
 /// A code that hangs somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

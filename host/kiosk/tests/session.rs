@@ -288,3 +288,31 @@ async fn what_does_not_open_says_why() {
     assert_eq!(device.get("/api/state").await.json()["programs"], json!([]));
     kiosk.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hosts_of_one_process_share_nothing() {
+    let (one, two) = (Kiosk::open(|_| {}).await, Kiosk::open(|_| {}).await);
+    let mut device = one.visitor().await;
+    let there = device.clone();
+    let mut there = support::Device {
+        authority: two.authority(),
+        ..there
+    };
+    assert_eq!(there.get("/api/person").await.status, 401, "a seat is its own host's");
+    let mut other = two.visitor().await;
+    let foreign = other.post("/api/open", &json!({"code": one.code()})).await;
+    assert_eq!((foreign.status, foreign.code().as_str()), (400, "foreign-host"), "and so is a code");
+    let config = youji_kiosk::HostConfig::new(one.host.config().data_dir.clone());
+    let last = config.clone().as_served_last().unwrap();
+    assert_eq!(last.public_url, Some(one.host.public_url()));
+    let taken = youji_kiosk::Host::new(config)
+        .await
+        .err()
+        .expect("the folder is in use")
+        .to_string();
+    assert!(taken.contains("in use") && taken.contains("--data DIR"), "{taken}");
+    assert_eq!(device.get("/api/person").await.status, 200, "and the one that has it goes on");
+    one.server.stop().await;
+    assert_eq!(other.get("/api/person").await.status, 200, "the other goes on");
+    two.server.stop().await;
+}

@@ -28,7 +28,8 @@ pub use guard::CONTENT_SECURITY_POLICY;
 pub(crate) use operate::posters_page;
 
 use crate::codes::local_authorities;
-use crate::config::HostConfig;
+use crate::config::{ADDRESS_FILE, HostConfig};
+use crate::folder::write_private;
 use crate::host::{Host, HostError};
 use bucket::Buckets;
 use seats::Seats;
@@ -99,6 +100,9 @@ impl Server {
             && !authorities.contains(&own)
         {
             authorities.push(own);
+        }
+        if let Err(error) = write_private(&config.data_dir.join(ADDRESS_FILE), &host.public_url()) {
+            tracing::warn!(%error, "commands will not know under which address this kiosk is reached");
         }
         let limits = config.limits.clone();
         let (stop, stopped) = watch::channel(false);
