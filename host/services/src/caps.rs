@@ -1,6 +1,6 @@
 //! The services as the gate calls them.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::keys;
 use crate::services::{Services, not_found, store_failure};
 use crate::sessions::Live;

@@ -1,6 +1,6 @@
 //! Consent: asked for on a sheet, remembered, withdrawn in one act.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::model::ConsentRow;
 use crate::outcomes::{coded, fields};
 use crate::services::{Services, not_found};

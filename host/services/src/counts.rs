@@ -1,6 +1,6 @@
 //! Counts of the day, and what is tended to once a second.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::model::{Counter, DayCounts};
 use crate::services::Services;
 use youji_api::{Failure, ProgramId};

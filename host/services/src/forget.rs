@@ -1,6 +1,6 @@
 //! Forgetting: the key goes, what it sealed goes, the chain stays whole.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::model::Erased;
 use crate::people::{FUNDING, code};
 use crate::records::{program_key, row_purpose};

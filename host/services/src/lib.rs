@@ -10,7 +10,7 @@
 //! | [`services`] | [`Services`]: opening, closing, and what every part uses |
 //! | [`sign`] | secret signs: pictures and words |
 //! | `caps` | `Capabilities`: one line a call |
-//! | `state`, `apply`, `keys`, `blob` | what decisions look at; entries and what they do; where values stand |
+//! | `state`, `change`, `apply`, `keys`, `blob` | what decisions look at; entries and what they do; where values stand |
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
 //! | `merchants`, `order`, `payment`, `money` | who is paid, what an order must be, the one act of a payment |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
@@ -21,6 +21,7 @@
 mod apply;
 mod blob;
 mod caps;
+mod change;
 pub mod config;
 mod consent;
 mod counts;

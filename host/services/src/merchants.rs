@@ -1,6 +1,6 @@
 //! Merchants: who may be paid, under which name. Never from a program's text.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::model::Merchant;
 use crate::people::code;
 use crate::services::{Services, check_name, invalid, limit};

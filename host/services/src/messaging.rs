@@ -1,6 +1,6 @@
 //! Messages: allowed by the recipient per template, rendered in their language, delivered once.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::keys;
 use crate::model::Message;
 use crate::outcomes::fields;

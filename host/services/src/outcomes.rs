@@ -1,6 +1,6 @@
 //! Outcomes: durable until the program has taken them.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::keys;
 use crate::services::Services;
 use youji_api::caller::Caller;

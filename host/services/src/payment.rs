@@ -1,6 +1,6 @@
 //! Payments: an intent, a sheet, and one durable act that moves money, signs the receipt and tells everyone.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::keys;
 use crate::model::{DayCounts, Message, Names, Receipt};
 use crate::money;

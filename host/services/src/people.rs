@@ -1,6 +1,6 @@
 //! People: made, signed in, topped up, given roles.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::model::{NewPerson, Person, Sign};
 use crate::pin;
 use crate::services::{Services, check_name, invalid, key_failure, limit, not_found};

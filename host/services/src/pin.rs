@@ -1,6 +1,6 @@
 //! PINs: memory-hard hashes, and a lock after a few wrong tries that a restart does not lift.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::people::Profile;
 use crate::services::{Services, invalid, limit};
 use argon2::Argon2;

@@ -1,6 +1,6 @@
 //! Records: the program's shared collections, compare-and-set, stamped by the host.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::keys;
 use crate::order::row_name;
 use crate::rows::rule;

@@ -1,7 +1,8 @@
 //! The services of a host: opening and closing, and what every part of them uses.
 
-use crate::apply::{Change, Core, Decide};
+use crate::apply::{Core, Decide};
 use crate::blob::Blob;
+use crate::change::Change;
 use crate::config::{Directory, ServicesConfig};
 use crate::hostkey::HostKey;
 use crate::model::DayCounts;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
-use youji_store::{Commit, CommitOptions, KeyError, Keyring, SledMap, Stamp, StoreError};
+use youji_store::{Commit, CommitOptions, Health, KeyError, Keyring, SledMap, Stamp, StoreError};
 
 /// Why the services did not open.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +173,18 @@ impl Services {
         let verified = tokio::task::spawn_blocking(move || reader.verify()).await;
         let verified = verified.map_err(|error| error.to_string())?;
         verified.map(|verified| verified.entries).map_err(|error| error.to_string())
+    }
+
+    /// Whether what is written becomes durable.
+    ///
+    /// # Errors
+    /// Why nothing is taken any more, and what to do.
+    pub fn health(&self) -> Result<(), String> {
+        match self.log.health() {
+            Health::Good => Ok(()),
+            Health::Degraded { cause } => Err(StoreError::Degraded { cause }.to_string()),
+            _ => Err(StoreError::Closed.to_string()),
+        }
     }
 
     /// The person as that program knows them.

@@ -1,6 +1,6 @@
 //! Calls that end with the session: timers, scanner, place, randomness, log.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::model::LogLine;
 use crate::outcomes::{coded, fields};
 use crate::services::{Services, check_name, invalid, limit, not_found};

@@ -1,6 +1,6 @@
 //! Storage: private to one person in one program, sealed, within a quota.
 
-use crate::apply::Change;
+use crate::change::Change;
 use crate::keys;
 use crate::people::nobody;
 use crate::services::{Services, check_name, limit};

@@ -1,0 +1,139 @@
+//! Entries of the log.
+
+use crate::blob::Blob;
+use crate::model::{DayCounts, Names};
+use crate::state::{OrderState, RowState};
+use serde::{Deserialize, Serialize};
+use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
+use youji_ledger::{Account, Transfer};
+
+/// Everything that one act changes, whole or not at all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) changes: Vec<Change>,
+}
+
+/// One change. Never reuse a name; give new members a default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Change {
+    Account(Account),
+    Transfers(Vec<Transfer>),
+    Person {
+        person: PersonId,
+        visitor: bool,
+        language: String,
+        code: Option<String>,
+        has_pin: bool,
+        profile: Blob,
+    },
+    Language {
+        person: PersonId,
+        language: String,
+    },
+    Tries {
+        person: PersonId,
+        tries: u32,
+        locked_until: u64,
+    },
+    Gone {
+        person: PersonId,
+    },
+    Role {
+        person: PersonId,
+        publisher: PublisherId,
+        role: String,
+        granted: bool,
+    },
+    Merchant {
+        publisher: PublisherId,
+        merchant: String,
+        name: Names,
+    },
+    Known {
+        person: PersonId,
+        program: ProgramId,
+        open_id: OpenId,
+    },
+    Consent {
+        person: PersonId,
+        program: ProgramId,
+        scope: String,
+        granted: bool,
+        at: u64,
+    },
+    Stored {
+        person: PersonId,
+        program: ProgramId,
+        key: String,
+        bytes: u32,
+        /// None: removed.
+        value: Option<Blob>,
+    },
+    Row {
+        program: ProgramId,
+        collection: String,
+        key: String,
+        row: RowState,
+        /// None: the value stays, a stamp changed.
+        value: Option<Blob>,
+    },
+    RowGone {
+        program: ProgramId,
+        collection: String,
+        key: String,
+    },
+    Order {
+        program: ProgramId,
+        order_no: String,
+        order: OrderState,
+        /// The sealed order; none: it stays.
+        body: Option<Blob>,
+    },
+    Outcome {
+        person: PersonId,
+        program: ProgramId,
+        ticket: u64,
+        event: Blob,
+        /// At most so many are kept.
+        keep: usize,
+    },
+    Taken {
+        person: PersonId,
+        program: ProgramId,
+        ticket: u64,
+    },
+    Message {
+        person: PersonId,
+        expires: u64,
+        message: Blob,
+        keep: usize,
+        /// Person and program that sent it, with its client id and the hash of the content; none: the host.
+        sender: Option<(PersonId, ProgramId, String, String)>,
+    },
+    Read {
+        person: PersonId,
+        sequence: u64,
+    },
+    Receipt {
+        person: PersonId,
+        receipt: Blob,
+    },
+    Saved {
+        person: PersonId,
+        program: ProgramId,
+        expires: u64,
+        /// None: nothing is kept.
+        state: Option<Blob>,
+    },
+    Counted {
+        day: u64,
+        counts: DayCounts,
+    },
+    /// A use of personal data or a decision about it. Stands in the chain only.
+    Audit {
+        person: PersonId,
+        program: Option<ProgramId>,
+        act: String,
+        about: Vec<String>,
+    },
+}
