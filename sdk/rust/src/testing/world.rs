@@ -241,6 +241,12 @@ impl FakeHost {
         self.end_sheet(person, "failed", code);
     }
 
+    /// What an earlier version of the program may have saved for that person.
+    pub fn set_saved(&self, person: &str, schema: u32, bytes: &[u8]) {
+        let bytes = bytes.to_vec();
+        self.0.borrow_mut().saved.insert(person.to_owned(), SavedState { schema, bytes });
+    }
+
     /// An event as a later host may send it, to every session of that person.
     pub fn happen(&self, person: &str, code: &str, fields: Fields) {
         let world = &mut *self.0.borrow_mut();
