@@ -52,8 +52,8 @@ function findChromium() {
   return found;
 }
 
-/** A browser profile of its own; `camera` is a .y4m file, or nothing for no camera. */
-export async function browser({ camera, permissions = ['camera'], profile = scratch('profile'), viewport = { width: 1280, height: 800 }, args = [], ...more } = {}) {
+/** A browser profile of its own, closed when the test `t` ends; `camera` is a .y4m file, or nothing for no camera. */
+export async function browser(t, { camera, permissions = ['camera'], profile = scratch('profile'), viewport = { width: 1280, height: 800 }, args = [], ...more } = {}) {
   const media = camera ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`] : ['--use-fake-device-for-media-stream=device-count=0'];
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: findChromium(),
@@ -65,6 +65,7 @@ export async function browser({ camera, permissions = ['camera'], profile = scra
     args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...media, ...args],
     ...more,
   });
+  t.after(() => context.close());
   context.setDefaultTimeout(15000);
   return { context, profile, page: context.pages()[0] ?? (await context.newPage()) };
 }
