@@ -37,7 +37,8 @@ impl DataFolder {
             HostConfig {
                 public_url: self.public_url.clone(),
                 ..HostConfig::new(&data)
-            },
+            }
+            .as_served_last()?,
             task,
         )
     }

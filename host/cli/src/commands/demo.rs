@@ -96,10 +96,12 @@ async fn publish(host: &Arc<Host>, root: PathBuf, quiet: bool) -> Result<Publish
         }
     }
     host.programs_changed();
+    // Who is paid is shown under the name that guests know from the door.
+    let restaurant = host.programs().into_iter().find(|card| card.id.as_str() == RESTAURANT);
     let merchant = Merchant {
         publisher: publisher.clone(),
         id: String::new(),
-        name: Names::new("有机小馆", "Youji Kitchen"),
+        name: restaurant.map_or_else(|| Names::new(PUBLISHER, PUBLISHER), |card| card.name),
     };
     if !host.services().merchants(&publisher).iter().any(|(known, _)| *known == merchant) {
         host.services().enrol_merchant(merchant).await?;
