@@ -129,7 +129,7 @@ test('what a visitor typed is nowhere in the browser after leaving', { timeout: 
   assert.ok((await dom()).includes(canary), 'the canary was never on the page');
 
   await page.getByRole('button', { name: 'Leave', exact: true }).first().click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Leave', exact: true }).click();
+  await page.locator('dialog[open]').getByRole('button', { name: 'Leave', exact: true }).click();
   await page.locator('.who-btn').waitFor();
   assert.ok(!(await dom()).includes(canary), 'still in the page');
   const kept = await page.evaluate(async () => {

@@ -17,10 +17,13 @@ mkdirSync(screens, { recursive: true });
 const target = process.env.CARGO_TARGET_DIR ? resolve(workspace, process.env.CARGO_TARGET_DIR) : join(workspace, 'target');
 export const youji = process.env.YOUJI ?? join(target, 'debug/youji');
 
+const folders = [];
+process.on('exit', () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
 /** A folder that goes with the process. */
 export function scratch(name) {
   const folder = mkdtempSync(join(tmpdir(), `youji-${name}-`));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

@@ -4,13 +4,19 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Attributes that people read, in the order in which they are drawn.
-const READ: [&str; 12] = [
+const READ: [&str; 18] = [
     "label",
     "title",
     "subtitle",
     "text",
     "detail",
     "value",
+    "labels",
+    "options",
+    "names",
+    "values",
+    "columns",
+    "rows",
     "hint",
     "placeholder",
     "error",

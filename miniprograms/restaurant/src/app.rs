@@ -122,6 +122,9 @@ impl Program for App {
         };
         state::restore(&mut app, &launch, saved, ctx);
         app.load_stock(ctx);
+        // The host tells of pages that come later; the first one is the launch's.
+        let first = app.page.clone();
+        app.shown(first, ctx);
         app
     }
 

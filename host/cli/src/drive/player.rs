@@ -255,7 +255,7 @@ impl Player {
                 Answer {
                     accepted: accept,
                     chosen,
-                    pin
+                    pin,
                 },
             )
             .await?;
