@@ -1,6 +1,5 @@
 //! A tally counter: the smallest whole mini-program. It asks the host for nothing.
 
-use youji_sdk::json::Json;
 use youji_sdk::text::number;
 use youji_sdk::widgets::{
     Align, ButtonTone, Choice, ChoiceStyle, Gap, Justify, Parent, TextSize, Tone, Weight, Widget, button, card, divider, grid, page,
@@ -26,7 +25,7 @@ texts! {
     }
 }
 
-/// Number of the saved state's shape.
+/// Number of the saved state's shape: count, highest, step, floor; 8 bytes each, little-endian.
 const SCHEMA: u32 = 1;
 const STEPS: [u32; 3] = [1, 5, 10];
 
@@ -64,19 +63,19 @@ impl Program for Counter {
     fn launched(launch: Launch, saved: Option<Saved>, _: &mut Ctx<Msg>) -> Self {
         let saved = saved
             .filter(|saved| saved.schema == SCHEMA)
-            .and_then(|saved| Json::read(&saved.bytes));
-        let saved = saved.unwrap_or(Json::Null);
-        let integer = |name: &str| match saved.get(name) {
-            Json::Integer(value) => *value,
-            _ => 0,
+            .map(|saved| saved.bytes)
+            .unwrap_or_default();
+        let integer = |at: usize| {
+            let bytes = saved.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+            bytes.map_or(0, i64::from_le_bytes)
         };
         Counter {
             words: Words::of(&launch.language),
-            count: integer("count"),
-            highest: integer("highest"),
+            count: integer(0),
+            highest: integer(8),
             taps: 0,
-            step: u32::try_from(integer("step")).ok().filter(|step| STEPS.contains(step)).unwrap_or(1),
-            floor: saved.get("floor").as_flag(),
+            step: u32::try_from(integer(16)).ok().filter(|step| STEPS.contains(step)).unwrap_or(1),
+            floor: integer(24) == 1,
             before: None,
         }
     }
@@ -172,14 +171,10 @@ impl Program for Counter {
     }
 
     fn save(&self) -> Option<Saved> {
-        let state = Json::object()
-            .with("count", Json::Integer(self.count))
-            .with("highest", Json::Integer(self.highest))
-            .with("step", self.step)
-            .with("floor", self.floor);
+        let state = [self.count, self.highest, i64::from(self.step), i64::from(self.floor)];
         Some(Saved {
             schema: SCHEMA,
-            bytes: state.write(),
+            bytes: state.iter().flat_map(|value| value.to_le_bytes()).collect(),
         })
     }
 }

@@ -29,16 +29,47 @@ impl<M: Clone> On<M> {
 }
 
 /// A widget with its children. Builders in [`widgets`](crate::widgets) make them.
-pub struct Element<M> {
+///
+/// Boxed, since builders hand it on at each step: moving a pointer is a fraction of the code and the time.
+pub struct Element<M>(Box<Inner<M>>);
+
+struct Inner<M> {
     node: Node,
     on: Vec<On<M>>,
     children: Vec<Element<M>>,
 }
 
+/// A text that an attribute can take.
+pub trait Text {
+    /// As an attribute's value.
+    #[doc(hidden)]
+    fn scalar(self) -> Scalar;
+}
+
+impl Text for &str {
+    #[inline(never)]
+    fn scalar(self) -> Scalar {
+        Scalar::Text(self.to_owned())
+    }
+}
+
+impl Text for String {
+    fn scalar(self) -> Scalar {
+        Scalar::Text(self)
+    }
+}
+
+impl Text for &String {
+    fn scalar(self) -> Scalar {
+        self.as_str().scalar()
+    }
+}
+
 impl<M> Element<M> {
     /// A widget by name, for one that the SDK does not know yet.
+    #[inline(never)]
     pub fn new(kind: &str) -> Self {
-        Element {
+        Element(Box::new(Inner {
             node: Node {
                 kind: kind.to_owned(),
                 key: String::new(),
@@ -48,7 +79,7 @@ impl<M> Element<M> {
             },
             on: Vec::new(),
             children: Vec::new(),
-        }
+        }))
     }
 
     /// An attribute by name, for one that the SDK does not know yet.
@@ -57,36 +88,50 @@ impl<M> Element<M> {
         self
     }
 
+    #[inline(never)]
     pub(crate) fn put(&mut self, name: &str, value: Scalar) {
+        let attributes = &mut self.0.node.attributes;
         // Set twice, the last one counts; the list is short and this is the rare case.
-        match self.node.attributes.iter_mut().find(|field| field.name == name) {
+        match attributes.iter_mut().find(|field| field.name == name) {
             Some(field) => field.value = value,
-            None => self.node.attributes.push(Field {
+            None => attributes.push(Field {
                 name: name.to_owned(),
                 value,
             }),
         }
     }
 
-    pub(crate) fn put_key(&mut self, key: String) {
-        self.node.key = key;
+    #[inline(never)]
+    pub(crate) fn put_text(&mut self, name: &str, value: &str) {
+        self.put(name, Scalar::Text(value.to_owned()));
     }
 
+    #[inline(never)]
+    pub(crate) fn put_flag(&mut self, name: &str) {
+        self.put(name, Scalar::Flag(true));
+    }
+
+    pub(crate) fn put_key(&mut self, key: String) {
+        self.0.node.key = key;
+    }
+
+    #[inline(never)]
     pub(crate) fn listen(&mut self, event: &str, on: On<M>) {
-        self.node.handlers.push(Handler {
+        self.0.node.handlers.push(Handler {
             event: event.to_owned(),
             id: 0,
         });
-        self.on.push(on);
+        self.0.on.push(on);
     }
 
+    #[inline(never)]
     pub(crate) fn adopt(&mut self, child: Element<M>) {
-        self.children.push(child);
+        self.0.children.push(child);
     }
 
     /// How many nodes it has, itself among them.
     pub fn count(&self) -> usize {
-        1 + self.children.iter().map(Element::count).sum::<usize>()
+        1 + self.0.children.iter().map(Element::count).sum::<usize>()
     }
 
     /// Nodes in document order, and the handler of each id, the first of which is 1.
@@ -98,14 +143,14 @@ impl<M> Element<M> {
     }
 
     fn append(self, nodes: &mut Vec<Node>, table: &mut Vec<On<M>>) {
-        let mut node = self.node;
-        node.children = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
-        for (handler, on) in node.handlers.iter_mut().zip(self.on) {
+        let Inner { mut node, on, children } = *self.0;
+        node.children = u32::try_from(children.len()).unwrap_or(u32::MAX);
+        for (handler, on) in node.handlers.iter_mut().zip(on) {
             table.push(on);
             handler.id = u32::try_from(table.len()).unwrap_or(0);
         }
         nodes.push(node);
-        for child in self.children {
+        for child in children {
             child.append(nodes, table);
         }
     }

@@ -32,11 +32,11 @@ fn yuan(fen: u64) -> String {
     amount("¥", fen)
 }
 
-fn small<M>(words: impl Into<String>) -> Text<M> {
+fn small<M>(words: impl youji_sdk::element::Text) -> Text<M> {
     text().text(words).size(TextSize::Small).tone(Tone::Quiet)
 }
 
-fn strong<M>(words: impl Into<String>) -> Text<M> {
+fn strong<M>(words: impl youji_sdk::element::Text) -> Text<M> {
     text().text(words).weight(Weight::Strong)
 }
 

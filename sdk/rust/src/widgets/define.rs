@@ -79,20 +79,20 @@ pub trait Widget<M>: Into<Element<M>> {
     /// Not drawn.
     fn hidden(mut self, hidden: bool) -> Self {
         if hidden {
-            self.element().put("hidden", Scalar::Flag(true));
+            self.element().put_flag("hidden");
         }
         self
     }
 
     /// Takes the space that is left in a row or stack.
     fn grow(mut self) -> Self {
-        self.element().put("grow", Scalar::Flag(true));
+        self.element().put_flag("grow");
         self
     }
 
     /// For screen readers, where what is drawn does not say it.
-    fn described(mut self, text: impl Into<String>) -> Self {
-        self.element().put("described", Scalar::Text(text.into()));
+    fn described(mut self, text: impl crate::element::Text) -> Self {
+        self.element().put("described", text.scalar());
         self
     }
 }
@@ -125,8 +125,8 @@ pub trait Parent<M>: Widget<M> {
 macro_rules! setter {
     ($method:ident $name:literal $doc:literal text) => {
         #[doc = $doc]
-        pub fn $method(mut self, value: impl Into<String>) -> Self {
-            self.0.put($name, Scalar::Text(value.into()));
+        pub fn $method(mut self, value: impl crate::element::Text) -> Self {
+            self.0.put($name, value.scalar());
             self
         }
     };
@@ -137,7 +137,7 @@ macro_rules! setter {
         #[doc = $doc]
         pub fn $method(mut self, value: bool) -> Self {
             if value {
-                self.0.put($name, Scalar::Flag(true));
+                self.0.put_flag($name);
             }
             self
         }
@@ -173,7 +173,7 @@ macro_rules! setter {
     ($method:ident $name:literal $doc:literal $word:ident) => {
         #[doc = $doc]
         pub fn $method(mut self, value: $word) -> Self {
-            self.0.put($name, Scalar::Text(value.word().to_owned()));
+            self.0.put_text($name, value.word());
             self
         }
     };
