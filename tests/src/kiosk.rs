@@ -153,6 +153,16 @@ impl Kiosk {
         Ok(seat)
     }
 
+    /// The operator's page, signed in.
+    ///
+    /// # Errors
+    /// The PIN is refused.
+    pub async fn operator(&self) -> Result<Operator> {
+        let mut seat = self.seat();
+        seat.post("/api/operator/sign-in", &serde_json::json!({"pin": self.report["operatorPin"]})).await?.ok()?;
+        Ok(Operator { seat })
+    }
+
     /// The scan code of a program's home page, or with that scene.
     ///
     /// # Errors
@@ -183,6 +193,34 @@ impl Kiosk {
         ensure!(told.success(), "the kiosk was gone before it was asked to stop");
         let status = tokio::time::timeout(STOP, self.child.wait()).await.context("the kiosk did not stop in time")??;
         ensure!(status.success(), "the kiosk stopped with {status}");
+        Ok(())
+    }
+}
+
+/// The operator at their page.
+pub struct Operator {
+    seat: Seat,
+}
+
+impl Operator {
+    /// What the page shows.
+    ///
+    /// # Errors
+    /// The kiosk refuses.
+    pub async fn summary(&mut self) -> Result<Value> {
+        self.seat.get("/api/operator/summary").await?.ok()
+    }
+
+    /// Adds money to the wallet of the person with that code.
+    ///
+    /// # Errors
+    /// There is no such person; the kiosk refuses.
+    pub async fn top_up(&mut self, code: &str, amount: &str, key: &str) -> Result<()> {
+        let summary = self.summary().await?;
+        let people = summary["people"].as_array().cloned().unwrap_or_default();
+        let person = people.iter().find(|person| person["code"] == code).ok_or_else(|| anyhow!("nobody has the code {code}"))?;
+        let body = serde_json::json!({"person": person["id"], "amount": amount, "idempotencyKey": key});
+        self.seat.post("/api/operator/top-up", &body).await?.ok()?;
         Ok(())
     }
 }

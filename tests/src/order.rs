@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
+use std::time::Duration;
 use youji_bench::client::{Seat, Stage};
 use youji_bench::view::Wanted;
 
@@ -23,11 +24,28 @@ pub async fn sit_down(seat: &mut Seat, code: &str) -> Result<Stage> {
 /// # Errors
 /// The page is not as expected.
 pub async fn order(stage: &mut Stage) -> Result<Value> {
+    to_menu(stage).await?;
     stage.tap(DISH).await?;
     stage.tap("Add to basket").await?;
     stage.tap("Basket").await?;
     stage.tap("Pay").await?;
     stage.sheet("payment").await
+}
+
+/// Goes to the menu: what became of an order before a crash is told at the next launch, and then the program shows that order first.
+///
+/// # Errors
+/// The page is not as expected.
+pub async fn to_menu(stage: &mut Stage) -> Result<()> {
+    let settled = tokio::time::Instant::now() + Duration::from_millis(250);
+    while let Ok(frame) = tokio::time::timeout_at(settled, stage.next()).await {
+        frame?.ok_or_else(|| anyhow!("the socket closed: {:?}", stage.ended))?;
+    }
+    if stage.view.path != "pages/menu" {
+        stage.tap("Order something more").await?;
+        stage.until("the menu", |stage| (stage.view.path == "pages/menu").then_some(())).await?;
+    }
+    Ok(())
 }
 
 /// What the person at a seat has, in minor units.
