@@ -51,12 +51,12 @@ impl<M> Ctx<M> {
     }
 
     /// The message of an outcome, or the outcome if this instance never asked for it.
-    pub(crate) fn answer(&mut self, event: Event) -> Result<M, Outcome> {
+    pub(crate) fn answer(&mut self, event: Event) -> Result<M, Box<Outcome>> {
         let found = self.waiting.iter().position(|(ticket, _)| *ticket == event.ticket);
         let outcome = Outcome::from_event(event);
         match found {
             Some(at) => Ok((self.waiting.swap_remove(at).1)(outcome)),
-            None => Err(outcome),
+            None => Err(Box::new(outcome)),
         }
     }
 

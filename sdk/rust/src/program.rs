@@ -78,7 +78,7 @@ impl<P: Program> Instance<P> {
             let handler = (event.handler as usize).checked_sub(1).and_then(|at| self.handlers.get(at));
             handler.and_then(|on| on.message(Fields(event.fields)))
         } else if event.code == "completed" {
-            self.ctx.answer(event).map_or_else(|outcome| self.program.outcome(outcome), Some)
+            self.ctx.answer(event).map_or_else(|outcome| self.program.outcome(*outcome), Some)
         } else if event.code == "changed" {
             self.ctx.changed(event)
         } else {
