@@ -1,9 +1,9 @@
 //! What is built, and the two doors: one program, all programs.
 
 use crate::cargo::{self, Compiled};
-use crate::component::{self, Encoded};
+
 use crate::fingerprint::{self, Stamp};
-use crate::{BuildError, files};
+use crate::{BuildError, component, files};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
