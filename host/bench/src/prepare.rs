@@ -75,7 +75,7 @@ pub fn hostile(root: &Path) -> Result<Hostile> {
     let module = target.join("wasm32-unknown-unknown/miniprogram/youji_hostile.wasm");
     let module = std::fs::read(&module).with_context(|| format!("{} can't be read", module.display()))?;
     Ok(Hostile {
-        component: youji_dev::component::encode(&module)?.bytes,
+        component: youji_dev::component::encode(&module)?,
     })
 }
 
