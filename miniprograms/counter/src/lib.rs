@@ -127,7 +127,6 @@ impl Program for Counter {
             .title(words.title)
             .child(
                 stack()
-                    .pad(Gap::M)
                     .child(card().tone(Tone::Accent).child(counter))
                     .child(
                         row()

@@ -114,7 +114,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         0,
         3_200,
         ["宫保鸡丁", "Kung Pao chicken"],
-        ["花生酥脆,糊辣荔枝口", "Peanuts, dried chilli, sweet and sour"],
+        ["花生酥脆，糊辣荔枝口", "Peanuts, dried chilli, sweet and sour"],
     )
     .large(1_000)
     .spice(1)
@@ -124,7 +124,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         0,
         3_800,
         ["咕咾肉", "Sweet and sour pork"],
-        ["外脆里嫩,菠萝解腻", "Crisp, with pineapple"],
+        ["外脆里嫩，菠萝解腻", "Crisp, with pineapple"],
     )
     .large(1_000)
     .extras(&[1]),
@@ -134,14 +134,14 @@ pub(crate) static DISHES: [Dish; 22] = [
         0,
         1_800,
         ["蒜蓉时蔬", "Greens with garlic"],
-        ["当天的菜,大火快炒", "Picked today, a fierce flame"],
+        ["当天的菜，大火快炒", "Picked today, a fierce flame"],
     ),
     dish(
         "dan-dan-noodles",
         1,
         2_200,
         ["担担面", "Dan dan noodles"],
-        ["肉臊酥香,芝麻酱红油", "Crisp pork, sesame, chilli oil"],
+        ["肉臊酥香，芝麻酱红油", "Crisp pork, sesame, chilli oil"],
     )
     .large(600)
     .spice(1)
@@ -160,7 +160,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         1,
         2_000,
         ["鲜肉小馄饨", "Wontons in broth"],
-        ["皮薄如纱,虾皮紫菜", "Thin skins, dried shrimp, seaweed"],
+        ["皮薄如纱，虾皮紫菜", "Thin skins, dried shrimp, seaweed"],
     )
     .large(600),
     dish(
@@ -178,7 +178,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         2,
         2_400,
         ["鲜肉水饺", "Pork dumplings"],
-        ["现包现煮,十二只", "Folded to order, twelve"],
+        ["现包现煮，十二只", "Folded to order, twelve"],
     )
     .large(900)
     .extras(&[5, 6]),
@@ -187,7 +187,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         2,
         2_600,
         ["香煎锅贴", "Potstickers"],
-        ["底脆馅嫩,八只", "Crisp base, tender heart, eight"],
+        ["底脆馅嫩，八只", "Crisp base, tender heart, eight"],
     )
     .extras(&[5, 6]),
     dish(
@@ -195,7 +195,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         2,
         4_200,
         ["蟹粉小笼包", "Crab soup dumplings"],
-        ["先开窗,后喝汤", "Open a window, drink the soup"],
+        ["先开窗，后喝汤", "Open a window, drink the soup"],
     )
     .extras(&[5]),
     dish(
@@ -203,7 +203,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         3,
         1_400,
         ["拍黄瓜", "Smashed cucumber"],
-        ["脆,酸,一点点辣", "Crisp, sour, a little hot"],
+        ["脆，酸，一点点辣", "Crisp, sour, a little hot"],
     )
     .spice(1),
     dish(
@@ -211,7 +211,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         3,
         1_600,
         ["酸辣汤", "Hot and sour soup"],
-        ["胡椒的辣,陈醋的酸", "White pepper, aged vinegar"],
+        ["胡椒的辣，陈醋的酸", "White pepper, aged vinegar"],
     )
     .large(600)
     .spice(1),
@@ -220,21 +220,21 @@ pub(crate) static DISHES: [Dish; 22] = [
         4,
         1_200,
         ["芝麻球", "Sesame balls"],
-        ["豆沙流心,三只", "Red bean inside, three"],
+        ["豆沙流心，三只", "Red bean inside, three"],
     ),
     dish(
         "egg-tarts",
         4,
         1_500,
         ["蛋挞", "Egg tarts"],
-        ["刚出炉,三只", "From the oven, three"],
+        ["刚出炉，三只", "From the oven, three"],
     ),
     dish(
         "mango-pudding",
         4,
         1_600,
         ["芒果布丁", "Mango pudding"],
-        ["真芒果,冰的", "Real mango, cold"],
+        ["真芒果，冰的", "Real mango, cold"],
     ),
     dish(
         "soy-milk",
@@ -257,7 +257,7 @@ pub(crate) static DISHES: [Dish; 22] = [
         4,
         1_200,
         ["茉莉花茶", "Jasmine tea"],
-        ["一壶,可续水", "A pot, refilled"],
+        ["一壶，可续水", "A pot, refilled"],
     ),
 ];
 

@@ -21,10 +21,9 @@ pub(crate) fn pay(app: &mut App, ctx: &mut Ctx<Msg>) {
         app.notice = Some(Notice::NotSent);
         return;
     };
-    let purpose = [("restaurant", app.words.restaurant), ("table", &app.table_name())];
     let mut asked = Order::new(key.as_str(), "CNY")
         .record(ORDERS, &key, version)
-        .purpose(fill(app.words.purpose, &purpose));
+        .purpose(fill(app.words.purpose, &[("table", &app.table_name())]));
     for line in &app.cart {
         let mut title = line.choice.of().name[app.language].to_owned();
         let options = line.choice.options(app.words, app.language);

@@ -30,7 +30,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         .maybe(app.notice())
         .child(list().label(words.bills).children(paid.into_iter().map(|order| bill(app, order))))
         .maybe(earlier);
-    framed(words.bills, words.restaurant, body).into()
+    framed(words.bills, "", body).into()
 }
 
 fn bill(app: &App, order: &Order) -> Element<Msg> {

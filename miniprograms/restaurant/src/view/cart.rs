@@ -6,7 +6,7 @@ use crate::cart::{self, Line, MOST, NOTE};
 use youji_sdk::Element;
 use youji_sdk::text::fill;
 use youji_sdk::widgets::{
-    Align, ButtonTone, Dock, FieldType, Gap, Justify, Parent, Tone, Widget, badge, button, card, fact_list, list, list_item, row, stack,
+    Align, ButtonTone, Dock, FieldType, Justify, Parent, Tone, Widget, badge, button, card, fact_list, list, list_item, row, stack,
     stepper, text, text_field,
 };
 
@@ -70,7 +70,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         .disabled(paying || blocked.is_some())
         .on_tap(Msg::Pay);
     framed(words.basket, &app.table_name(), body)
-        .child(stack().dock(Dock::Bottom).pad(Gap::M).child(pay))
+        .child(stack().dock(Dock::Bottom).child(pay))
         .into()
 }
 

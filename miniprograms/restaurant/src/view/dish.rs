@@ -6,7 +6,7 @@ use crate::menu::{EXTRAS, SPICE};
 use youji_sdk::Element;
 use youji_sdk::text::{fill, number};
 use youji_sdk::widgets::{
-    Align, ButtonTone, Choice, ChoiceStyle, Dock, Gap, Justify, Parent, Shape, TextSize, Tone, Widget, badge, button, checkbox_group,
+    Align, ButtonTone, Choice, ChoiceStyle, Dock, Gap, ImageSize, Parent, Shape, TextSize, Tone, Widget, badge, button, checkbox_group,
     image, radio_group, row, stack, stepper, text,
 };
 
@@ -19,16 +19,16 @@ pub(super) fn page(app: &App) -> Element<Msg> {
     let dish = line.choice.of();
     let name = dish.name[app.language];
     let sold_out = app.is_sold_out(line.choice.dish);
-    let mut body = stack()
-        .child(image().source(dish.picture()).alt(name).shape(Shape::Banner))
-        .child(
-            row()
-                .justify(Justify::Between)
-                .align(Align::Center)
-                .child(text().text(name).size(TextSize::Large).grow())
-                .maybe(sold_out.then(|| badge().text(words.sold_out).tone(Tone::Warn))),
-        )
+    let heading = stack()
+        .gap(Gap::S)
+        .grow()
+        .child(text().text(name).size(TextSize::Large))
         .child(small(dish.about[app.language]))
+        .child(text().text(yuan(line.choice.price())).size(TextSize::Title).tone(Tone::Accent))
+        .maybe(sold_out.then(|| badge().text(words.sold_out).tone(Tone::Warn)));
+    let picture = image().source(dish.picture()).alt("").shape(Shape::Square).size(ImageSize::L);
+    let mut body = stack()
+        .child(row().align(Align::Center).wrap(false).child(picture).child(heading))
         .maybe(app.notice());
     if let Some(more) = dish.large {
         let sizes = [
@@ -90,7 +90,5 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         .wide(true)
         .disabled(sold_out)
         .on_tap(Msg::AddDraft);
-    framed(name, &yuan(line.choice.price()), body)
-        .child(stack().dock(Dock::Bottom).pad(Gap::M).child(add))
-        .into()
+    framed(name, "", body).child(stack().dock(Dock::Bottom).child(add)).into()
 }

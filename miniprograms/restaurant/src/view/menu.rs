@@ -8,7 +8,7 @@ use crate::order::Status;
 use youji_sdk::Element;
 use youji_sdk::text::{fill, number};
 use youji_sdk::widgets::{
-    Align, ButtonTone, Choice, ChoiceStyle, Dock, Gap, Justify, Parent, Shape, TextSize, Tone, Widget, badge, button, card, grid, image,
+    Align, ButtonTone, Choice, ChoiceStyle, Dock, Justify, Parent, Shape, TextSize, Tone, Widget, badge, button, card, grid, image,
     page as page_widget, radio_group, row, stack, text,
 };
 
@@ -19,7 +19,6 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         choices.push(Choice::new(number(at as u64 + 1), name[app.language]));
     }
     let mut body = stack()
-        .pad(Gap::M)
         .child(image().source("common/hero.svg").alt("").shape(Shape::Banner))
         .child(
             row()
@@ -72,7 +71,6 @@ pub(super) fn page(app: &App) -> Element<Msg> {
     );
     page_widget()
         .title(words.restaurant)
-        .subtitle(app.table_name())
         .child(body)
         .maybe((!app.cart.is_empty()).then(|| to_basket(app)))
         .into()
@@ -85,7 +83,6 @@ fn to_basket(app: &App) -> Element<Msg> {
     ];
     stack()
         .dock(Dock::Bottom)
-        .pad(Gap::M)
         .child(
             button()
                 .label(fill(app.words.to_basket, &values))
@@ -137,7 +134,7 @@ fn dish_card(app: &App, at: usize, dish: &Dish) -> Element<Msg> {
     card()
         .key(dish.id)
         .on_tap(Msg::ShowDish(at))
-        .child(image().source(dish.picture()).alt(""))
+        .child(image().source(dish.picture()).alt("").shape(Shape::Square))
         .child(strong(name))
         .child(small(dish.about[app.language]).lines(1))
         .child(

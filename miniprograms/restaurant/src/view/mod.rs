@@ -85,7 +85,7 @@ impl App {
     }
 }
 
-/// A page with everything inside one padded stack.
+/// A page with everything inside one stack.
 fn framed(title: &str, subtitle: &str, body: Stack<Msg>) -> youji_sdk::widgets::Page<Msg> {
-    page_widget().title(title).subtitle(subtitle).child(body.pad(Gap::M))
+    page_widget().title(title).subtitle(subtitle).child(body)
 }

@@ -66,17 +66,12 @@ fn state(app: &App, order: &Order) -> Element<Msg> {
             .steps([words.placed, words.cooking, words.ready])
             .step(order.status as i64)
     });
-    card()
-        .tone(tone)
-        .child(
-            stack()
-                .align(Align::Center)
-                .child(image().source(picture).alt("").size(ImageSize::M).shape(Shape::Square))
-                .child(text().text(said).size(TextSize::Large).live(true))
-                .child(small(hint))
-                .maybe(steps),
-        )
-        .into()
+    let said = stack()
+        .align(Align::Center)
+        .child(image().source(picture).alt("").size(ImageSize::M).shape(Shape::Square))
+        .child(text().text(said).size(TextSize::Large).live(true))
+        .child(small(hint));
+    card().tone(tone).child(said).maybe(steps).into()
 }
 
 /// Dishes with options and amounts, and their sum.
