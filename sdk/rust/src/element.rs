@@ -91,6 +91,11 @@ impl<M> Element<M> {
     #[inline(never)]
     pub(crate) fn put(&mut self, name: &str, value: Scalar) {
         let attributes = &mut self.0.node.attributes;
+        // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
+        if name != "value" && matches!(&value, Scalar::Text(text) if text.is_empty()) {
+            attributes.retain(|field| field.name != name);
+            return;
+        }
         // Set twice, the last one counts; the list is short and this is the rare case.
         match attributes.iter_mut().find(|field| field.name == name) {
             Some(field) => field.value = value,

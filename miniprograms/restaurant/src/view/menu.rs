@@ -136,12 +136,11 @@ fn dish_card(app: &App, at: usize, dish: &Dish) -> Element<Msg> {
         .on_tap(Msg::ShowDish(at))
         .child(image().source(dish.picture()).alt("").shape(Shape::Square))
         .child(strong(name))
-        .child(small(dish.about[app.language]).lines(1))
+        .child(small(dish.about[app.language]))
         .child(
             row()
                 .justify(Justify::Between)
                 .align(Align::Center)
-                .wrap(false)
                 .child(
                     text()
                         .text(yuan(dish.price))
