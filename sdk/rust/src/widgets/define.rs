@@ -200,6 +200,7 @@ macro_rules! listener {
     };
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 macro_rules! shape {
     (text) => {
         Holds::Text
@@ -234,6 +235,7 @@ macro_rules! parent {
     };
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 macro_rules! is_parent {
     (leaf) => {
         false
