@@ -27,22 +27,44 @@ async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::R
     let kiosk = Kiosk::start("serve", folder.path(), &["--public-url", "http://localhost:8080"]).await?;
     let code = kiosk.code("restaurant", "")?;
     kiosk.stop().await?;
-    for (name, text) in [("ours.png", code.as_str()), ("foreign.png", "HTTPS://ELSEWHERE.EXAMPLE/M/AAAAAAAAAAAAAAAA"), ("wifi.png", "WIFI:S:x;;")] {
+    for (name, text) in [
+        ("ours.png", code.as_str()),
+        ("foreign.png", "HTTPS://ELSEWHERE.EXAMPLE/M/AAAAAAAAAAAAAAAA"),
+        ("wifi.png", "WIFI:S:x;;"),
+    ] {
         assert!(run(&["qr", text, "--png", &picture(name)]).status.success());
     }
 
     let opened = check_scan(&data, &picture("ours.png"), &[], 0, "restaurant");
-    assert!(opened["nodes"].as_u64().is_some_and(|nodes| nodes >= 100), "the menu has {} nodes", opened["nodes"]);
+    assert!(
+        opened["nodes"].as_u64().is_some_and(|nodes| nodes >= 100),
+        "the menu has {} nodes",
+        opened["nodes"]
+    );
     assert_eq!(opened["receipt"]["reason"], "closed");
     assert_eq!(opened["receipt"]["after"]["instances"], 0, "{}", opened["receipt"]);
-    let steps: Vec<&str> = opened["steps"].as_array().into_iter().flatten().filter_map(|step| step[0].as_str()).collect();
+    let steps: Vec<&str> = opened["steps"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|step| step[0].as_str())
+        .collect();
     for step in ["decode", "parse", "verify", "instantiate", "view"] {
         assert!(steps.contains(&step), "{step} is not among {steps:?}");
     }
 
     check_scan(&data, &picture("foreign.png"), &[], 5, "foreign-host");
     check_scan(&data, &picture("wifi.png"), &[], 5, "not-ours");
-    let altered: String = code.char_indices().map(|(at, c)| if at == code.len() - 3 { if c == 'A' { 'B' } else { 'A' } } else { c }).collect();
+    let altered: String = code
+        .char_indices()
+        .map(|(at, c)| {
+            if at == code.len() - 3 {
+                if c == 'A' { 'B' } else { 'A' }
+            } else {
+                c
+            }
+        })
+        .collect();
     assert!(run(&["qr", &altered, "--png", &picture("altered.png")]).status.success());
     check_scan(&data, &picture("altered.png"), &[], 5, "altered");
     std::fs::write(picture("text.png"), "no picture")?;

@@ -24,7 +24,10 @@ async fn order_and_answer(seat: &mut Seat, code: &str, amount: &AtomicU64) -> Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_host_has_charged_once_or_not_at_all() -> Result<()> {
-    let seed = std::env::var("YOUJI_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random::<u64>);
+    let seed = std::env::var("YOUJI_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(rand::random::<u64>);
     eprintln!("seed: YOUJI_SEED={seed}");
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let folder = data().await?;
@@ -68,11 +71,17 @@ async fn a_killed_host_has_charged_once_or_not_at_all() -> Result<()> {
         let mut guest = kiosk.signed_in("anna").await?;
         let has = balance(&mut guest).await?;
         let asked = amount.load(Ordering::Relaxed);
-        ensure!(has == had || (asked > 0 && has + asked == had), "kill {kill} after {wait:?}: had {had}, was asked for {asked}, has {has}");
+        ensure!(
+            has == had || (asked > 0 && has + asked == had),
+            "kill {kill} after {wait:?}: had {had}, was asked for {asked}, has {has}"
+        );
         payments += usize::from(has != had);
         charged += u32::from(has != had);
         let found = receipts(&mut guest).await?.len();
-        ensure!(found == payments, "kill {kill} after {wait:?}: {payments} payments, {found} receipts");
+        ensure!(
+            found == payments,
+            "kill {kill} after {wait:?}: {payments} payments, {found} receipts"
+        );
         had = has;
         if had < 10_000 {
             let mut operator = kiosk.operator().await?;
@@ -85,10 +94,24 @@ async fn a_killed_host_has_charged_once_or_not_at_all() -> Result<()> {
     let mut stage = sit_down(&mut guest, &kiosk.code("restaurant", "")?).await?;
     to_menu(&mut stage).await?;
     stage.tap("My bills").await?;
-    stage.until("the bills", |stage| (stage.view.path == "pages/bills").then_some(())).await?;
-    let bills = stage.view.outline().lines().filter(|line| line.trim_start().starts_with("list-item")).count();
+    stage
+        .until("the bills", |stage| (stage.view.path == "pages/bills").then_some(()))
+        .await?;
+    let bills = stage
+        .view
+        .outline()
+        .lines()
+        .filter(|line| line.trim_start().starts_with("list-item"))
+        .count();
     eprintln!("{charged} of {KILLS} were charged; {payments} payments, {bills} bills; {confirming:?} from answer to confirmation");
-    ensure!(charged > 0 && charged < KILLS, "the moments do not straddle the payment: {charged} of {KILLS} were charged");
-    ensure!(bills == payments, "{payments} payments, but the program shows {bills} bills:\n{}", stage.view.outline());
+    ensure!(
+        charged > 0 && charged < KILLS,
+        "the moments do not straddle the payment: {charged} of {KILLS} were charged"
+    );
+    ensure!(
+        bills == payments,
+        "{payments} payments, but the program shows {bills} bills:\n{}",
+        stage.view.outline()
+    );
     kiosk.stop().await
 }

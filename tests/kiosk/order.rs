@@ -23,7 +23,9 @@ async fn an_order_is_paid_once_cooked_and_called() -> Result<()> {
 
     let mut cook = kiosk.signed_in("chef").await?;
     let restaurant = stage.opened["program"]["id"].clone();
-    let mut kitchen = cook.open(&json!({"program": restaurant, "page": "pages/kitchen", "query": {}, "language": "en"})).await?;
+    let mut kitchen = cook
+        .open(&json!({"program": restaurant, "page": "pages/kitchen", "query": {}, "language": "en"}))
+        .await?;
     kitchen.tap("Start").await?;
     stage.sees("It is on the stove.").await?;
     kitchen.tap("Ready").await?;
@@ -46,7 +48,9 @@ async fn a_declined_payment_costs_nothing_and_can_be_made_again() -> Result<()> 
     let mut stage = sit_down(&mut guest, &kiosk.code("restaurant", "")?).await?;
     order(&mut stage).await?;
     stage.answer("payment", false).await?;
-    stage.until("the sheet to go", |stage| stage.sheets.is_empty().then_some(())).await?;
+    stage
+        .until("the sheet to go", |stage| stage.sheets.is_empty().then_some(()))
+        .await?;
     assert_eq!(balance(&mut guest).await?, had);
     assert!(receipts(&mut guest).await?.is_empty());
     stage.tap("Pay").await?;

@@ -16,7 +16,9 @@ async fn plant(kiosk: &Kiosk) -> Result<(youji_bench::client::Seat, youji_bench:
     stage.tap(DISH).await?;
     stage.tap("Add to basket").await?;
     stage.tap("Basket").await?;
-    stage.event(&wanted("change", "Note for the kitchen"), Value::from(canary.as_str())).await?;
+    stage
+        .event(&wanted("change", "Note for the kitchen"), Value::from(canary.as_str()))
+        .await?;
     Ok((seat, stage, canary))
 }
 

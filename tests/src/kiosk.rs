@@ -24,7 +24,11 @@ pub fn youji() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let path = BUILT.get_or_init(|| {
         let here = std::env::current_exe().expect("a test has a path");
-        let profile = here.parent().and_then(Path::parent).expect("tests stand in PROFILE/deps").to_owned();
+        let profile = here
+            .parent()
+            .and_then(Path::parent)
+            .expect("tests stand in PROFILE/deps")
+            .to_owned();
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--quiet", "--package", "youji"]).current_dir(workspace());
         if profile.file_name().is_some_and(|name| name == "release") {
@@ -46,7 +50,12 @@ pub fn workspace() -> PathBuf {
 /// # Panics
 /// It does not start.
 pub fn run(arguments: &[&str]) -> Output {
-    Command::new(youji()).args(arguments).current_dir(workspace()).stdin(Stdio::null()).output().expect("youji starts")
+    Command::new(youji())
+        .args(arguments)
+        .current_dir(workspace())
+        .stdin(Stdio::null())
+        .output()
+        .expect("youji starts")
 }
 
 /// A data folder as the demonstration leaves it; made once, copied for each test.
@@ -120,14 +129,23 @@ impl Kiosk {
             }
             all
         });
-        let line = tokio::time::timeout(START, lines.next_line()).await.context("the kiosk did not open in time")??;
+        let line = tokio::time::timeout(START, lines.next_line())
+            .await
+            .context("the kiosk did not open in time")??;
         let Some(line) = line else {
             return Err(anyhow!("the kiosk did not open: {}", heard.await.unwrap_or_default()));
         };
         let report: Value = serde_json::from_str(&line).with_context(|| format!("expected JSON, found {line}"))?;
-        let port = report["address"].as_str().and_then(|address| address.rsplit(':').next()).and_then(|port| port.parse().ok());
+        let port = report["address"]
+            .as_str()
+            .and_then(|address| address.rsplit(':').next())
+            .and_then(|port| port.parse().ok());
         let port: u16 = port.ok_or_else(|| anyhow!("no address in {report}"))?;
-        Ok(Kiosk { child, report, address: SocketAddr::from(([127, 0, 0, 1], port)) })
+        Ok(Kiosk {
+            child,
+            report,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+        })
     }
 
     /// Its process.
@@ -146,9 +164,14 @@ impl Kiosk {
     /// There is no such person.
     pub async fn signed_in(&self, code: &str) -> Result<Seat> {
         let people = self.report["people"].as_array().cloned().unwrap_or_default();
-        let person = people.iter().find(|person| person["code"] == code).ok_or_else(|| anyhow!("nobody has the code {code}"))?;
+        let person = people
+            .iter()
+            .find(|person| person["code"] == code)
+            .ok_or_else(|| anyhow!("nobody has the code {code}"))?;
         let mut seat = self.seat();
-        seat.post("/api/sign-in", &serde_json::json!({"code": code, "pin": person["pin"]})).await?.ok()?;
+        seat.post("/api/sign-in", &serde_json::json!({"code": code, "pin": person["pin"]}))
+            .await?
+            .ok()?;
         seat.pin = person["pin"].as_str().unwrap_or_default().to_owned();
         Ok(seat)
     }
@@ -159,7 +182,9 @@ impl Kiosk {
     /// The PIN is refused.
     pub async fn operator(&self) -> Result<Operator> {
         let mut seat = self.seat();
-        seat.post("/api/operator/sign-in", &serde_json::json!({"pin": self.report["operatorPin"]})).await?.ok()?;
+        seat.post("/api/operator/sign-in", &serde_json::json!({"pin": self.report["operatorPin"]}))
+            .await?
+            .ok()?;
         Ok(Operator { seat })
     }
 
@@ -170,7 +195,10 @@ impl Kiosk {
     pub fn code(&self, program: &str, scene: &str) -> Result<String> {
         let codes = self.report["codes"].as_array().cloned().unwrap_or_default();
         let fits = |code: &&Value| code["program"].as_str().is_some_and(|id| id.ends_with(program)) && code["scene"] == scene;
-        let code = codes.iter().find(fits).ok_or_else(|| anyhow!("no code of {program} at \"{scene}\" in {}", self.report["codes"]))?;
+        let code = codes
+            .iter()
+            .find(fits)
+            .ok_or_else(|| anyhow!("no code of {program} at \"{scene}\" in {}", self.report["codes"]))?;
         Ok(code["text"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -191,7 +219,9 @@ impl Kiosk {
     pub async fn stop(mut self) -> Result<()> {
         let told = Command::new("kill").args(["-INT", &self.process().to_string()]).status()?;
         ensure!(told.success(), "the kiosk was gone before it was asked to stop");
-        let status = tokio::time::timeout(STOP, self.child.wait()).await.context("the kiosk did not stop in time")??;
+        let status = tokio::time::timeout(STOP, self.child.wait())
+            .await
+            .context("the kiosk did not stop in time")??;
         ensure!(status.success(), "the kiosk stopped with {status}");
         Ok(())
     }
@@ -218,7 +248,10 @@ impl Operator {
     pub async fn top_up(&mut self, code: &str, amount: &str, key: &str) -> Result<()> {
         let summary = self.summary().await?;
         let people = summary["people"].as_array().cloned().unwrap_or_default();
-        let person = people.iter().find(|person| person["code"] == code).ok_or_else(|| anyhow!("nobody has the code {code}"))?;
+        let person = people
+            .iter()
+            .find(|person| person["code"] == code)
+            .ok_or_else(|| anyhow!("nobody has the code {code}"))?;
         let body = serde_json::json!({"person": person["id"], "amount": amount, "idempotencyKey": key});
         self.seat.post("/api/operator/top-up", &body).await?.ok()?;
         Ok(())

@@ -20,7 +20,9 @@ pub fn in_process(process: u32, text: &str) -> Result<Vec<String>> {
     let mut searched = 0;
     for line in maps.lines() {
         let mut words = line.split_whitespace();
-        let (Some(range), Some(rights)) = (words.next(), words.next()) else { continue };
+        let (Some(range), Some(rights)) = (words.next(), words.next()) else {
+            continue;
+        };
         let Some((from, to)) = range.split_once('-') else { continue };
         let (from, to) = (u64::from_str_radix(from, 16)?, u64::from_str_radix(to, 16)?);
         let name = words.nth(3).unwrap_or("");

@@ -43,7 +43,9 @@ pub async fn to_menu(stage: &mut Stage) -> Result<()> {
     }
     if stage.view.path != "pages/menu" {
         stage.tap("Order something more").await?;
-        stage.until("the menu", |stage| (stage.view.path == "pages/menu").then_some(())).await?;
+        stage
+            .until("the menu", |stage| (stage.view.path == "pages/menu").then_some(()))
+            .await?;
     }
     Ok(())
 }
@@ -71,7 +73,9 @@ pub async fn receipts(seat: &mut Seat) -> Result<Vec<Value>> {
 /// # Errors
 /// It is none.
 pub fn minor(amount: &Value) -> Result<u64> {
-    let text = amount.as_str().ok_or_else(|| anyhow!("expected a decimal amount, found {amount}"))?;
+    let text = amount
+        .as_str()
+        .ok_or_else(|| anyhow!("expected a decimal amount, found {amount}"))?;
     Ok(text.replace('.', "").parse()?)
 }
 

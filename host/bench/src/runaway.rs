@@ -1,12 +1,13 @@
 //! `youji bench runaway`: what a program that never returns does to its neighbours, and how soon it is gone.
 
 use crate::density::server;
-use crate::events::Page;
+use crate::events::{Page, apart};
 use crate::figures::Quantiles;
 use crate::prepare::{Hostile, Packages};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,17 +20,21 @@ use youji_runtime::{EndReason, LaunchError, LaunchRequest, Program};
 const NEIGHBOURS: usize = 50;
 const RATE: u32 = 10;
 const PHASE: Duration = Duration::from_secs(9);
-/// Exports that a culprit can hang in; the first three while it is launched.
+/// How many of [`EXPORTS`] are called before there is a first view.
+const AT_LAUNCH: usize = 3;
+/// Exports that a culprit can hang in.
 const EXPORTS: [&str; 7] = ["launched", "shown", "view", "event", "hidden", "unloaded", "save-state"];
 
 /// What happened to culprits and neighbours.
 #[derive(Debug, Serialize)]
 pub struct Runaway {
-    /// Milliseconds of its own CPU time after which a culprit was ended. One that hangs before its first view has no receipt: for
-    /// these it is the wall time, of those that ran alone.
+    /// Milliseconds of its own CPU time after which a culprit was ended, as its receipt says; the few milliseconds of its life before
+    /// are in it.
     pub kill_ms: Quantiles,
     /// The same by export.
     pub kill_ms_by_export: Vec<(&'static str, Quantiles)>,
+    /// One that hangs before its first view has no receipt: wall milliseconds from launch to refusal, of those that ran alone.
+    pub launch_wall_ms: Quantiles,
     /// p99 of the neighbours beside culprits, divided by that without: the worse of one and eight at once.
     pub neighbour_p99_ratio: f64,
     /// Neighbours' milliseconds from intended send to patch, without culprits.
@@ -40,7 +45,7 @@ pub struct Runaway {
     pub beside_eight_ms: Quantiles,
     /// Culprits that were ended.
     pub killed: usize,
-    /// Neighbours that lost an event or ended; must be 0.
+    /// Events of neighbours that were lost; must be 0.
     pub neighbours_hurt: usize,
 }
 
@@ -52,12 +57,20 @@ pub async fn run(packages: &Packages, hostile: &Hostile) -> Result<Runaway> {
     let data = tempfile::tempdir_in(&packages.folder)?;
     let server = server(packages, data.path(), NEIGHBOURS + 64).await?;
     let culprits = Arc::new(Culprits::new(server.host(), hostile).await?);
+    let address = server.address();
     let counter = packages.id("counter")?.to_string();
+    let host = tokio::runtime::Handle::current();
+    let measured = apart(move || measure(address, counter, culprits, host)).await?;
+    server.stop().await;
+    Ok(measured)
+}
+
+async fn measure(address: SocketAddr, counter: String, culprits: Arc<Culprits>, host: tokio::runtime::Handle) -> Result<Runaway> {
     let mut pages = Vec::new();
     for _ in 0..NEIGHBOURS {
-        pages.push(Page::open(server.address(), &counter, json!({})).await?);
+        pages.push(Page::open(address, &counter, json!({})).await?);
     }
-    let mut kills: Vec<(&'static str, f64)> = Vec::new();
+    let mut kills: Vec<Kill> = Vec::new();
     let (mut hurt, mut phases) = (0, Vec::new());
     for at_once in [0, 1, 8] {
         let begin = Instant::now() + Duration::from_millis(50);
@@ -65,7 +78,7 @@ pub async fn run(packages: &Packages, hostile: &Hostile) -> Result<Runaway> {
         let hanging: Vec<_> = (0..at_once)
             .map(|first| {
                 let culprits = Arc::clone(&culprits);
-                tokio::spawn(async move { culprits.hang_until(stop, first, at_once == 1).await })
+                host.spawn(async move { culprits.hang_until(stop, first, at_once == 1).await })
             })
             .collect();
         let mut tasks = Vec::new();
@@ -88,21 +101,17 @@ pub async fn run(packages: &Packages, hostile: &Hostile) -> Result<Runaway> {
         }
         phases.push(Quantiles::of(&mut times));
     }
-    server.stop().await;
     let [alone_ms, beside_one_ms, beside_eight_ms] = phases[..] else {
         bail!("three phases were expected")
     };
-    let quantiles = |export: Option<&str>| {
-        let mut ms: Vec<f64> = kills
-            .iter()
-            .filter(|(of, _)| export.is_none_or(|export| export == *of))
-            .map(|(_, ms)| *ms)
-            .collect();
-        Quantiles::of(&mut ms)
+    let own = |export: Option<&str>| {
+        let wanted = kills.iter().filter(|kill| export.is_none_or(|export| export == kill.export));
+        Quantiles::of(&mut wanted.filter_map(|kill| kill.own_ms).collect::<Vec<f64>>())
     };
     Ok(Runaway {
-        kill_ms: quantiles(None),
-        kill_ms_by_export: EXPORTS.iter().map(|export| (*export, quantiles(Some(export)))).collect(),
+        kill_ms: own(None),
+        kill_ms_by_export: EXPORTS[AT_LAUNCH..].iter().map(|export| (*export, own(Some(export)))).collect(),
+        launch_wall_ms: Quantiles::of(&mut kills.iter().filter_map(|kill| kill.wall_ms).collect::<Vec<f64>>()),
         neighbour_p99_ratio: (beside_one_ms.p99.max(beside_eight_ms.p99) / alone_ms.p99 * 100.0).round() / 100.0,
         alone_ms,
         beside_one_ms,
@@ -110,6 +119,15 @@ pub async fn run(packages: &Packages, hostile: &Hostile) -> Result<Runaway> {
         killed: kills.len(),
         neighbours_hurt: hurt,
     })
+}
+
+/// A culprit that was ended.
+struct Kill {
+    export: &'static str,
+    /// CPU time of its own; none when it never had a view.
+    own_ms: Option<f64>,
+    /// From launch to refusal; none when it had a view, or others hung at the same time.
+    wall_ms: Option<f64>,
 }
 
 struct Culprits {
@@ -140,7 +158,7 @@ impl Culprits {
         })
     }
 
-    async fn hang_until(&self, stop: Instant, first: usize, alone: bool) -> Result<Vec<(&'static str, f64)>> {
+    async fn hang_until(&self, stop: Instant, first: usize, alone: bool) -> Result<Vec<Kill>> {
         let mut kills = Vec::new();
         for turn in first.. {
             if Instant::now() >= stop {
@@ -148,11 +166,9 @@ impl Culprits {
             }
             let export = EXPORTS[turn % EXPORTS.len()];
             let began = Instant::now();
-            match self.hang(export).await? {
-                Some(own_ms) => kills.push((export, own_ms)),
-                None if alone => kills.push((export, began.elapsed().as_secs_f64() * 1_000.0)),
-                None => {}
-            }
+            let own_ms = self.hang(export).await?;
+            let wall_ms = (own_ms.is_none() && alone).then(|| began.elapsed().as_secs_f64() * 1_000.0);
+            kills.push(Kill { export, own_ms, wall_ms });
         }
         Ok(kills)
     }
@@ -187,7 +203,7 @@ impl Culprits {
         let session = match self.host.runtime().launch(request).await {
             Err(LaunchError::Fault(fault)) => {
                 ensure!(
-                    fault.code == "cpu" && EXPORTS[..3].contains(&export),
+                    fault.code == "cpu" && EXPORTS[..AT_LAUNCH].contains(&export),
                     "hanging in {export} ended as {fault}"
                 );
                 return Ok(None);
