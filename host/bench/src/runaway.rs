@@ -4,7 +4,7 @@ use crate::density::server;
 use crate::events::{Page, apart};
 use crate::figures::Quantiles;
 use crate::prepare::{Hostile, Packages};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -19,7 +19,11 @@ use youji_runtime::{EndReason, LaunchError, LaunchRequest, Program};
 
 const NEIGHBOURS: usize = 50;
 const RATE: u32 = 10;
-const PHASE: Duration = Duration::from_secs(9);
+const PHASE: Duration = Duration::from_millis(4_500);
+/// What is disturbed by the change of phases does not count.
+const SETTLE: Duration = Duration::from_millis(400);
+/// The phases in turn, so that what else happens on the machine hits each of them alike.
+const ROUNDS: usize = 2;
 /// How many of [`EXPORTS`] are called before there is a first view.
 const AT_LAUNCH: usize = 3;
 /// Exports that a culprit can hang in.
@@ -71,8 +75,8 @@ async fn measure(address: SocketAddr, counter: String, culprits: Arc<Culprits>, 
         pages.push(Page::open(address, &counter, json!({})).await?);
     }
     let mut kills: Vec<Kill> = Vec::new();
-    let (mut hurt, mut phases) = (0, Vec::new());
-    for at_once in [0, 1, 8] {
+    let (mut hurt, mut phases) = (0, [const { Vec::new() }; 3]);
+    for (phase, at_once) in [0, 1, 8].into_iter().enumerate().cycle().take(3 * ROUNDS) {
         let begin = Instant::now() + Duration::from_millis(50);
         let stop = begin + PHASE;
         let hanging: Vec<_> = (0..at_once)
@@ -85,25 +89,21 @@ async fn measure(address: SocketAddr, counter: String, culprits: Arc<Culprits>, 
         for (number, mut page) in pages.drain(..).enumerate() {
             tasks.push(tokio::spawn(async move {
                 let offset = Duration::from_secs(1) / RATE * u32::try_from(number)? / u32::try_from(NEIGHBOURS)?;
-                let tapped = page.tap_by_clock(begin + offset, PHASE, RATE, begin).await?;
+                let tapped = page.tap_by_clock(begin + offset, PHASE, RATE, begin + SETTLE).await?;
                 Ok::<_, anyhow::Error>((page, tapped))
             }));
         }
-        let mut times = Vec::new();
         for task in tasks {
             let (page, tapped) = task.await??;
             hurt += tapped.lost;
-            times.extend(tapped.ms);
+            phases[phase].extend(tapped.ms);
             pages.push(page);
         }
         for task in hanging {
             kills.extend(task.await??);
         }
-        phases.push(Quantiles::of(&mut times));
     }
-    let [alone_ms, beside_one_ms, beside_eight_ms] = phases[..] else {
-        bail!("three phases were expected")
-    };
+    let [alone_ms, beside_one_ms, beside_eight_ms] = phases.map(|mut ms| Quantiles::of(&mut ms));
     let own = |export: Option<&str>| {
         let wanted = kills.iter().filter(|kill| export.is_none_or(|export| export == kill.export));
         Quantiles::of(&mut wanted.filter_map(|kill| kill.own_ms).collect::<Vec<f64>>())

@@ -30,6 +30,8 @@ pub struct Unload {
     pub rss_end_kb: u64,
     /// What grew.
     pub growth_kb: i64,
+    /// KiB at ten moments in between: a leak climbs to the end, a cache that fills levels out.
+    pub rss_kb_between: Vec<u64>,
     /// Component instances at the end; must be 0.
     pub instances_end: u64,
     /// Seconds.
@@ -50,9 +52,20 @@ pub async fn run(packages: &Packages) -> Result<Unload> {
     let begun = Instant::now();
     cycles(&host, &codes, WARM_UP, WARM_UP, begun + FOR).await?;
     let rss_base_kb = rss_kib();
+    let watching = tokio::spawn(async move {
+        let mut ticker = tokio::time::interval(FOR / 11);
+        ticker.tick().await;
+        let mut between = Vec::new();
+        while between.len() < 10 {
+            ticker.tick().await;
+            between.push(rss_kib());
+        }
+        between
+    });
     let (cycles, failed) = cycles(&host, &codes, LEAST, usize::MAX, begun + FOR).await?;
     let rss_end_kb = rss_kib();
     let instances_end = host.runtime().metrics().instances;
+    let rss_kb_between = watching.await?;
     host.shutdown().await;
     let growth_kb = i64::try_from(rss_end_kb)? - i64::try_from(rss_base_kb)?;
     Ok(Unload {
@@ -61,6 +74,7 @@ pub async fn run(packages: &Packages) -> Result<Unload> {
         rss_base_kb,
         rss_end_kb,
         growth_kb,
+        rss_kb_between,
         instances_end,
         took_s: begun.elapsed().as_secs_f64(),
     })
