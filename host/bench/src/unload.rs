@@ -12,8 +12,8 @@ use youji_runtime::{EndReason, UiEvent};
 
 /// Open at once.
 const AT_ONCE: usize = 4;
-/// Cycles before the base is taken: caches, pools and the allocator's arenas are full by then.
-const WARM_UP: usize = 1_000;
+/// Cycles before the base is taken: bounded caches, pools and the allocator's arenas are full by then, which `rss_kb_between` shows.
+const WARM_UP: usize = 5_000;
 const LEAST: usize = 10_000;
 const FOR: Duration = Duration::from_secs(35);
 
@@ -24,7 +24,9 @@ pub struct Unload {
     pub cycles: usize,
     /// Of these, ended otherwise than by closing; must be 0.
     pub failed: usize,
-    /// KiB, after the first thousand.
+    /// KiB with nothing opened yet.
+    pub rss_start_kb: u64,
+    /// KiB, after the first five thousand.
     pub rss_base_kb: u64,
     /// KiB, at the end.
     pub rss_end_kb: u64,
@@ -49,6 +51,7 @@ pub async fn run(packages: &Packages) -> Result<Unload> {
         host.code_for(&packages.id("counter")?, "", "")?,
     ]
     .into();
+    let rss_start_kb = rss_kib();
     let begun = Instant::now();
     cycles(&host, &codes, WARM_UP, WARM_UP, begun + FOR).await?;
     let rss_base_kb = rss_kib();
@@ -71,6 +74,7 @@ pub async fn run(packages: &Packages) -> Result<Unload> {
     Ok(Unload {
         cycles,
         failed,
+        rss_start_kb,
         rss_base_kb,
         rss_end_kb,
         growth_kb,
