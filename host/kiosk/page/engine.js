@@ -51,14 +51,14 @@ export class EngineRoom {
     const { session } = this;
     if (!session) {
       const still = { text: '0', format: String };
-      this.memory = sparkline({ label: t('engine.memory') });
+      this.memory = sparkline({ label: t('engine.memory'), binary: true });
       this.cpu = sparkline({ label: t('engine.cpu') });
       this.memory.update([], 0, { ...still, text: '0 B', format: bytes, least: 1 << 20 });
       this.cpu.update([], 0, { ...still, text: '0 %', format: (v) => `${v} %`, least: 10 });
       fill(this.body, empty('engine', t('engine.empty'), t('engine.empty-d')), h('div', { class: 'engine-plots idle' }, this.memory.el, this.cpu.el));
       return;
     }
-    this.memory = sparkline({ label: t('engine.memory') });
+    this.memory = sparkline({ label: t('engine.memory'), binary: true });
     this.cpu = sparkline({ label: t('engine.cpu') });
     this.facts = h('p', { class: 'engine-facts' });
     this.callsNote = h('span', { class: 'engine-note' });

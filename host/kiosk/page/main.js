@@ -55,7 +55,7 @@ function drawHeader() {
   const unread = who?.unread || 0;
   fill(
     shell.header,
-    h('a', { class: 'brand', href: '/', on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
+    h('a', { class: 'brand', href: '/', 'aria-label': `${state.kiosk.name || 'Youji 有机'}: ${t('bar.home')}`, 'aria-label': state.kiosk.name || 'Youji 有机', on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
     h('div', { class: 'host-tools' }, who ? iconWithCount('bell', unread) : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: () => askWho() } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
   );
 }
@@ -104,6 +104,7 @@ function dropScanner() {
 }
 
 function goHome() {
+  shell.side.scrollTop = 0;
   arriving = null;
   receipt = null;
   if (current) current.show(false);
@@ -117,6 +118,7 @@ function showSession(session) {
   receipt = null;
   arriving = null;
   current = session;
+  shell.side.scrollTop = 0;
   session.el.hidden = false;
   session.show(true);
   drawSide();

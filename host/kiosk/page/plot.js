@@ -3,7 +3,7 @@
 import { h, s, fill, setText } from './dom.js';
 
 /** A line over time. `update(points, now, format)`: points are [ms, value], steps between them. */
-export function sparkline({ label, windowMs = 60000 }) {
+export function sparkline({ label, windowMs = 60000, binary = false }) {
   const area = s('path', { class: 'plot-area' });
   const line = s('path', { class: 'plot-line' });
   const top = h('span', { class: 'plot-top' });
@@ -11,14 +11,15 @@ export function sparkline({ label, windowMs = 60000 }) {
   const note = h('span', { class: 'plot-note' });
   const name = h('span', { class: 'plot-name', text: label });
   const svg = s('svg', { class: 'plot-svg', viewBox: '0 0 300 64', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, s('path', { class: 'plot-grid', d: 'M0 1H300M0 32H300M0 63H300' }), area, line);
-  const el = h('div', { class: 'plot' }, h('div', { class: 'plot-head' }, name, value, note), h('div', { class: 'plot-box' }, svg, top));
+  const el = h('div', { class: 'plot' }, h('div', { class: 'plot-head' }, name, note, value), h('div', { class: 'plot-box' }, svg, top));
   return {
     el,
     name: (text) => setText(name, text),
     update(points, now, { format, text, detail, least = 1 }) {
       setText(value, text);
       setText(note, detail ?? '');
-      const most = nice(Math.max(least, ...points.map(([, v]) => v)));
+      const peak = Math.max(least, ...points.map(([, v]) => v));
+      const most = binary ? 2 ** Math.ceil(Math.log2(peak)) : nice(peak);
       setText(top, format(most));
       if (!points.length) {
         line.setAttribute('d', '');

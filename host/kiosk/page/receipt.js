@@ -22,7 +22,7 @@ export async function showReceipt(stage, session, { reason, fault, receipt }, { 
         'article',
         { class: ['receipt', failed && 'failed'] },
         h('header', { class: 'receipt-head' }, mark(), h('div', {}, h('h1', { text: t('end.title') }), h('p', { class: 'receipt-name', dir: 'auto', text: named(session.program.name) })), receipt ? h('p', { class: 'receipt-time', text: t('end.in', { time: micros(total(receipt.steps)) }) }) : null),
-        h('p', { class: 'receipt-why', role: failed ? 'alert' : 'status' }, failed ? icon('alert') : icon('check'), h('span', {}, h('strong', { text: tOr(`end.${reason}`, reason) }), failed ? ` ${t('end.fault-d', { message: fault?.message ?? '' })}` : '', ` ${t('end.nothing-lost')}`)),
+        h('p', { class: 'receipt-why', role: failed ? 'alert' : 'status' }, failed ? icon('alert') : icon('check'), h('span', {}, h('strong', { text: tOr(`end.${reason}`, reason) }), failed ? ` ${t('end.fault-d', { message: fault?.message ? `(${fault.code}: ${fault.message}) ` : '' })}` : '', ` ${t('end.nothing-lost')}`)),
         receipt ? figures(receipt) : null,
         h('div', { class: 'dialog-actions even' }, btn(t('end.done'), done, { busyWhile: false }), btn(t('end.scan'), again, { tone: 'primary', symbol: 'qr', busyWhile: false })),
       ),

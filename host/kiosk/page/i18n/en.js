@@ -194,6 +194,13 @@ export const en = {
   'end.scan': 'Scan another',
   'end.receipt': 'Unload receipt',
 
+  'erased.watches': 'Watches',
+  'erased.timers': 'Timers',
+  'erased.scans': 'Scans',
+  'erased.sheets': 'Sheets',
+  'erased.log-lines': 'Log lines',
+  'erased.tickets': 'Tickets',
+
   'engine.title': 'Engine room',
   'engine.key': 'E hides it',
   'engine.scan': 'This scan',

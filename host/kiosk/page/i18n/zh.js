@@ -194,6 +194,13 @@ export const zh = {
   'end.scan': '再扫一个',
   'end.receipt': '卸载收据',
 
+  'erased.watches': '数据订阅',
+  'erased.timers': '定时器',
+  'erased.scans': '扫码请求',
+  'erased.sheets': '确认窗口',
+  'erased.log-lines': '日志行',
+  'erased.tickets': '待办票据',
+
   'engine.title': '引擎室',
   'engine.key': '按 E 收起',
   'engine.scan': '这次扫码',

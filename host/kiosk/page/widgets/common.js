@@ -24,12 +24,17 @@ export function mark(el, group, value) {
   el.classList.add(`${group}-${value}`);
 }
 
-/** A button below everything else in a surface: the whole surface can be tapped, and what stands above it keeps its own taps. */
+/** A button below everything else in a surface: the whole surface can be tapped, and controls that stand above it keep their own taps. */
 export function cover(el, labelled, tap) {
   let button = null;
+  el.addEventListener('click', (event) => {
+    if (!button) return;
+    const control = event.target.closest('button, input, select, textarea, label, a, summary, .can-tap');
+    if (control === button || control === el) tap();
+  });
   return (on, label) => {
     if (on && !button) {
-      button = h('button', { class: 'cover', type: 'button', on: { click: tap } });
+      button = h('button', { class: 'cover', type: 'button' });
       el.prepend(button);
       el.classList.add('can-tap');
     } else if (!on && button) {

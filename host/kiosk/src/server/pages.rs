@@ -90,9 +90,11 @@ pub(crate) async fn program(State(app): State<Arc<App>>, Path((digest, path)): P
 
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
     if app.host.is_closing() {
-        Err(Problem::shutting_down())
-    } else {
-        Ok("ok\n")
+        return Err(Problem::shutting_down());
+    }
+    match app.host.services.health() {
+        Ok(()) => Ok("ok\n"),
+        Err(sentence) => Err(Problem::from_sentence(503, "degraded", "Nothing can be written", &sentence)),
     }
 }
 

@@ -1,0 +1,10 @@
+//! Bad input and faults, through the doors that people and strangers use: each test names what is seen by whoever caused it, and
+//! that neighbours and data are as before.
+
+mod codes;
+mod disk;
+mod fuzz;
+mod guests;
+mod packages;
+mod signals;
+mod support;
