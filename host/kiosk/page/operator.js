@@ -44,7 +44,8 @@ async function refresh(first) {
     const summary = await api.summary();
     const fresh = JSON.stringify(summary);
     // Not while somebody types or has opened something: nothing jumps under a finger.
-    if (fresh !== JSON.stringify(last) && !main.contains(document.activeElement?.closest?.('input'))) draw(summary);
+    const typing = last && main.contains(document.activeElement?.closest?.('input'));
+    if (fresh !== JSON.stringify(last) && !typing) draw(summary);
     last = summary;
     timer = setTimeout(refresh, EVERY_MS);
   } catch (error) {
