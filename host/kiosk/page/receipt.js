@@ -36,6 +36,9 @@ export async function showReceipt(stage, session, { reason, fault, receipt }, { 
 
 const total = (steps) => (steps ?? []).reduce((sum, [, us]) => sum + us, 0);
 
+// What the host measures afterwards is the memory of all live programs: while others run, both bars must count them.
+const memory = (own, others) => (others ? [[t('end.before-all'), own + others], [t('end.after-all'), others]] : [[t('end.before'), own], [t('end.after'), 0]]);
+
 function figures({ before = {}, after = {}, steps = [], erased = {}, kept = [], lifetimeMs }) {
   const others = [
     [t('end.tree'), bytes(before.treeBytes)],
@@ -45,7 +48,7 @@ function figures({ before = {}, after = {}, steps = [], erased = {}, kept = [], 
   ];
   const gone = Object.entries(erased);
   return [
-    h('section', { class: 'receipt-part' }, h('h2', { text: t('end.memory') }), bars([[t('end.before'), before.memoryBytes ?? 0], [t('end.after'), after.memoryBytes ?? 0]], { format: bytes, label: t('end.memory') }), h('p', { class: 'receipt-note', text: `${t('end.freed', { size: bytes((before.memoryBytes ?? 0) + (before.treeBytes ?? 0)) })} · ${t('end.lived', { time: duration(lifetimeMs ?? 0) })}` })),
+    h('section', { class: 'receipt-part' }, h('h2', { text: t('end.memory') }), bars(memory(before.memoryBytes ?? 0, after.memoryBytes ?? 0), { format: bytes, label: t('end.memory') }), h('p', { class: 'receipt-note', text: `${t('end.freed', { size: bytes((before.memoryBytes ?? 0) + (before.treeBytes ?? 0)) })} · ${t('end.lived', { time: duration(lifetimeMs ?? 0) })}` })),
     h('section', { class: 'receipt-part' }, h('h2', { text: t('end.erased') }), h('dl', { class: 'receipt-grid' }, [...others, ...gone.map(([name, n]) => [tOr(`erased.${name}`, name), count(n)])].map(([name, value]) => h('div', {}, h('dt', { text: name }), h('dd', { text: value }))))),
     steps.length ? h('section', { class: 'receipt-part' }, h('h2', { text: t('end.time') }), stepStrip(steps, t('end.time'))) : null,
     h('section', { class: 'receipt-part' }, h('h2', { text: t('end.kept') }), kept.length ? h('ul', { class: 'receipt-kept' }, kept.map((line) => h('li', { text: tOr(`kept.${line}`, line), dir: 'auto' }))) : h('p', { class: 'receipt-note', text: t('end.kept-none') })),

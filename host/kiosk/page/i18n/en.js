@@ -180,6 +180,8 @@ export const en = {
   'end.memory': 'Memory',
   'end.before': 'Before: this program',
   'end.after': 'After: all programs on the host',
+  'end.before-all': 'Before: it and those still running',
+  'end.after-all': 'After: those still running',
   'end.freed': '{size} given back',
   'end.host-now': 'The host now: {instances} instances, {rss} resident',
   'end.time': 'Time',

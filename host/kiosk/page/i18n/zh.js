@@ -180,6 +180,8 @@ export const zh = {
   'end.memory': '内存',
   'end.before': '卸载前：这个程序',
   'end.after': '卸载后：主机上所有程序',
+  'end.before-all': '卸载前：它和还在运行的程序',
+  'end.after-all': '卸载后：还在运行的程序',
   'end.freed': '归还了 {size}',
   'end.host-now': '主机现在：{instances} 个实例，常驻内存 {rss}',
   'end.time': '时间',
