@@ -104,7 +104,7 @@ async fn every_code_that_does_not_open_says_why() -> Result<()> {
         check(&mut seat, text, 400, "not-ours", says).await?;
     }
     check(&mut seat, &format!("{good}{}", "A".repeat(200)), 400, "oversized", "at most 90").await?;
-    check(&mut seat, &"你".repeat(10_000), 400, "oversized", "").await?;
+    check(&mut seat, &"你".repeat(10_000), 400, "not-ours", "text").await?;
 
     let answer = seat.post("/api/open", &json!({"code": "A".repeat(70 << 10)})).await?;
     assert_eq!(
@@ -116,7 +116,7 @@ async fn every_code_that_does_not_open_says_why() -> Result<()> {
     assert_eq!((nobody.status, nobody.problem().as_str()), (401, "no-person"));
     // A page whose query speaks of money moves none, and one that is no entry is not reached.
     let before = crate::support::wallet(&mut seat).await?;
-    let address = format!("miniapp://{PROGRAM}/pages/second?amount=1&payee=me");
+    let address = format!("youji://miniapp/{PROGRAM}/pages/second?amount=1&payee=me");
     check(&mut seat, &address, 404, "no-such-page", "no such page").await?;
     assert_eq!(crate::support::wallet(&mut seat).await?, before);
 

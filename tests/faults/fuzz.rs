@@ -116,7 +116,7 @@ fn scan_codes_and_addresses() {
         ..ScanCode::home(&PROGRAM.into())
     };
     let good = issuer.issue(&code).expect("a code");
-    let address = format!("miniapp://{PROGRAM};version=1/pages/home?a=b%20c#d");
+    let address = format!("https://localhost/miniapp/{PROGRAM};version=1/pages/home?a=b%20c#d");
     let words = [
         "HTTPS://",
         "/M/",

@@ -238,4 +238,6 @@ pub mod codes {
     pub const INSUFFICIENT: &str = "insufficient-funds";
     /// The host could not do it now; nothing was changed.
     pub const FAILED: &str = "failed";
+    /// The disk failed in the middle: not confirmed, and known only after the host was restarted. Look it up, don't repeat it.
+    pub const IN_DOUBT: &str = "in-doubt";
 }

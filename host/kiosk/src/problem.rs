@@ -183,6 +183,11 @@ impl From<Failure> for Problem {
             codes::LIMIT => (429, "Too much at once", "Wait a moment, then try again."),
             codes::CONFLICT | codes::TAKEN => (409, "Somebody was first", "Look again and decide anew."),
             codes::INSUFFICIENT => (409, "The balance is too small", "Top up at the desk."),
+            codes::IN_DOUBT => (
+                503,
+                "Not confirmed",
+                "Don't do it again yet: tell the staff, and look at your receipts once the host was restarted.",
+            ),
             codes::UNSUPPORTED => (501, "Not offered here", "Do without it, or ask the staff."),
             _ => (
                 503,

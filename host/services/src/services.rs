@@ -316,9 +316,18 @@ fn make_private(dir: &Path) -> Result<(), OpenError> {
     made.map_err(|error| folder(dir, &error))
 }
 
+/// Paths and causes are for the operator's terminal; programs and their persons learn what it means for them.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     tracing::error!(%error, "the store refused");
-    Failure::new(codes::FAILED, error.to_string())
+    match error {
+        StoreError::InDoubt { .. } => Failure::new(
+            codes::IN_DOUBT,
+            "the disk failed in the middle; nothing was confirmed, and whether it happened is known once the host was restarted",
+        ),
+        StoreError::TooLarge { .. } => Failure::new(codes::FAILED, error.to_string()),
+        StoreError::Closed => Failure::new(codes::FAILED, "the host is closing"),
+        _ => Failure::new(codes::FAILED, "the host's disk refused"),
+    }
 }
 
 pub(crate) fn key_failure(error: &KeyError) -> Failure {
@@ -326,7 +335,7 @@ pub(crate) fn key_failure(error: &KeyError) -> Failure {
         KeyError::Forgotten | KeyError::Missing => Failure::new(codes::NOT_FOUND, "no such person on this host, or they were forgotten"),
         error => {
             tracing::error!(%error, "a key or a sealed value can't be used");
-            Failure::new(codes::FAILED, error.to_string())
+            Failure::new(codes::FAILED, "the host's disk refused a key")
         }
     }
 }

@@ -61,6 +61,8 @@ codes! {
         InsufficientFunds = "insufficient-funds",
         /// The host could not do it now; nothing was changed.
         Failed = "failed",
+        /// The disk failed in the middle: look it up later, don't repeat it.
+        InDoubt = "in-doubt",
     }
 }
 

@@ -94,7 +94,13 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Result<&'static str, 
     }
     match app.host.services.health() {
         Ok(()) => Ok("ok\n"),
-        Err(sentence) => Err(Problem::from_sentence(503, "degraded", "Nothing can be written", &sentence)),
+        Err(_) => Err(Problem::new(
+            503,
+            "degraded",
+            "Nothing can be written",
+            "Since a write failed, nothing is taken any more; what was confirmed is safe. The host's terminal says why.",
+            "Free space or repair the disk, then restart the host.",
+        )),
     }
 }
 
