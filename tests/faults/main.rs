@@ -6,5 +6,6 @@ mod disk;
 mod fuzz;
 mod guests;
 mod packages;
+mod page;
 mod signals;
 mod support;
