@@ -64,7 +64,7 @@ impl Cache {
         let seal = self.seal(draft, &path).map_err(error)?;
         std::fs::set_permissions(draft, std::fs::Permissions::from_mode(0o600)).map_err(error)?;
         std::fs::rename(draft, &path).map_err(error)?;
-        let sealed = path.with_extension("seal.draft");
+        let sealed = path.with_extension(format!("{:016x}.seal.draft", unique().map_err(error)?));
         private(&sealed).and_then(|mut file| file.write_all(&seal)).map_err(error)?;
         std::fs::rename(&sealed, path.with_extension("seal")).map_err(error)?;
         self.prune();
@@ -146,17 +146,28 @@ fn private(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-/// Reads the key or makes one. Without it, all is compiled again.
+/// Reads the key or makes one. Without it, all is compiled again. Of several that make one at once in a folder, the first one's counts.
 fn key(path: &Path) -> std::io::Result<[u8; KEY_BYTES]> {
-    if let Ok(found) = std::fs::read(path)
-        && let Ok(key) = <[u8; KEY_BYTES]>::try_from(found)
-    {
+    let read = || std::fs::read(path).ok().and_then(|found| <[u8; KEY_BYTES]>::try_from(found).ok());
+    if let Some(key) = read() {
         return Ok(key);
     }
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|error| std::io::Error::other(error.to_string()))?;
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
+    let draft = path.with_extension(format!("{:016x}.draft", unique()?));
     private(&draft)?.write_all(&key)?;
-    std::fs::rename(&draft, path)?;
+    if std::fs::hard_link(&draft, path).is_err() {
+        if let Some(first) = read() {
+            std::fs::remove_file(&draft)?;
+            return Ok(first);
+        }
+        std::fs::rename(&draft, path)?;
+        return Ok(key);
+    }
+    std::fs::remove_file(&draft)?;
     Ok(key)
+}
+
+fn unique() -> std::io::Result<u64> {
+    getrandom::u64().map_err(|error| std::io::Error::other(error.to_string()))
 }
