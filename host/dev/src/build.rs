@@ -1,7 +1,6 @@
 //! What is built, and the two doors: one program, all programs.
 
-use crate::cargo::{self, Compiled};
-
+use crate::cargo::{self, Compiled, Profile};
 use crate::fingerprint::{self, Stamp};
 use crate::{BuildError, component, files};
 use serde::{Deserialize, Serialize};
@@ -19,6 +18,9 @@ pub struct Options<'a> {
     pub key: &'a PublisherKey,
     /// How large a package may be.
     pub limits: PackageLimits,
+    /// Built to be tried and built again: with names and line numbers, and with this version code instead of the manifest's, so that it
+    /// takes the place of the one before. None: built to be published.
+    pub develop: Option<u32>,
 }
 
 impl<'a> Options<'a> {
@@ -29,6 +31,14 @@ impl<'a> Options<'a> {
             out,
             key,
             limits: PackageLimits::default(),
+            develop: None,
+        }
+    }
+
+    fn profile(&self) -> Profile {
+        match self.develop {
+            None => Profile::Publish,
+            Some(_) => Profile::Develop,
         }
     }
 }
@@ -126,7 +136,9 @@ fn build_dirs(dirs: &[PathBuf], options: &Options<'_>, progress: &mut dyn FnMut(
         // Its own folder, so that a build never waits for the lock of whoever called it.
         let target_dir = root.join("target").join("miniprograms");
         let started = SystemTime::now();
-        let compiled = cargo::compile(&root, &target_dir, &packages, &mut |name| progress(Progress::Compiling(name)))?;
+        let compiled = cargo::compile(&root, &target_dir, &packages, options.profile(), &mut |name| {
+            progress(Progress::Compiling(name))
+        })?;
         for (at, compiled) in stale.into_iter().zip(compiled) {
             let name = name_of(&dirs[at]);
             progress(Progress::Packing(&name));
@@ -147,6 +159,9 @@ fn places(dir: &Path, options: &Options<'_>) -> (PathBuf, PathBuf) {
 
 /// What an earlier build left, if it is whole and nothing changed.
 fn kept(root: &Path, dir: &Path, options: &Options<'_>) -> Option<Built> {
+    if options.develop.is_some() {
+        return None;
+    }
     let (path, stamp) = places(dir, options);
     let stamp = fingerprint::read(&stamp)?;
     let now = fingerprint::fingerprint(root, dir, &stamp.sources, options.key.id().as_str()).ok()?;
@@ -180,7 +195,10 @@ fn pack(root: &Path, dir: &Path, options: &Options<'_>, compiled: Compiled, star
         error,
     };
     let mut draft = Draft::new().with("app.wasm", wasm.as_slice());
-    for (name, bytes) in files::packaged(dir)? {
+    for (name, mut bytes) in files::packaged(dir)? {
+        if let (Some(code), "manifest.json") = (options.develop, name.as_str()) {
+            bytes = with_code(bytes, code);
+        }
         draft = draft.with(name, bytes);
     }
     let bytes = draft.sign(options.key, &options.limits).map_err(wrong)?;
@@ -216,6 +234,22 @@ fn pack(root: &Path, dir: &Path, options: &Options<'_>, compiled: Compiled, star
         &serde_json::to_vec_pretty(&stamp).map_err(|error| BuildError::file(&stamp_path, error))?,
     )?;
     Ok(built)
+}
+
+/// The manifest with another version code. One that is no JSON stays as it is: reading it says what is wrong, and in which line.
+fn with_code(manifest: Vec<u8>, code: u32) -> Vec<u8> {
+    let Ok(mut json) = serde_json::from_slice::<serde_json::Value>(&manifest) else {
+        return manifest;
+    };
+    match json.get_mut("version").and_then(|version| version.get_mut("code")) {
+        Some(place) if place.is_u64() => *place = code.into(),
+        _ => return manifest,
+    }
+    // Line numbers in what is said about the manifest are those of the author's file.
+    if youji_package::Manifest::parse(&manifest).is_err() {
+        return manifest;
+    }
+    serde_json::to_vec(&json).unwrap_or(manifest)
 }
 
 /// Whole or not at all: somebody else may read it at this moment.

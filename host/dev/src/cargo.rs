@@ -10,7 +10,36 @@ use std::process::{Command, Stdio};
 
 /// What mini-programs are compiled for: no WASI, only the contract's imports.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-const PROFILE: &str = "miniprogram";
+
+/// How it is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Small, the same bytes on every machine; `miniprogram` of the workspace.
+    Publish,
+    /// Quick to build again, with names and line numbers; defined here, so that a workspace need not know it.
+    Develop,
+}
+
+impl Profile {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Profile::Publish => &["--profile", "miniprogram"],
+            Profile::Develop => &[
+                "--profile",
+                "miniprogram-dev",
+                "--config",
+                "profile.miniprogram-dev.inherits=\"dev\"",
+                "--config",
+                "profile.miniprogram-dev.opt-level=1",
+                "--config",
+                "profile.miniprogram-dev.debug=\"line-tables-only\"",
+                "--config",
+                "profile.miniprogram-dev.panic=\"abort\"",
+            ],
+        }
+    }
+}
+
 /// Longest compiler output that an error carries.
 const OUTPUT: usize = 64 << 10;
 /// Rust's default of 1 MiB would be most of a small program's memory.
@@ -76,6 +105,18 @@ pub(crate) fn ensure_target(root: &Path, adding: &mut dyn FnMut()) -> Result<(),
     }
 }
 
+/// Root of the workspace that a package's folder belongs to.
+pub(crate) fn root(dir: &Path) -> Result<PathBuf, BuildError> {
+    let cargo = cargo();
+    let mut ask = command(&cargo, dir);
+    ask.args(["locate-project", "--workspace", "--message-format", "plain"]);
+    let (ok, text, problem) = output(ask, &cargo)?;
+    match Path::new(&text).parent() {
+        Some(root) if ok => Ok(root.to_owned()),
+        _ => Err(BuildError::file(dir.join("Cargo.toml"), problem)),
+    }
+}
+
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<MetadataPackage>,
@@ -125,18 +166,21 @@ pub(crate) fn compile(
     root: &Path,
     target_dir: &Path,
     packages: &[(PathBuf, String)],
+    profile: Profile,
     compiling: &mut dyn FnMut(&str),
 ) -> Result<Vec<Compiled>, BuildError> {
     let cargo = cargo();
     let mut build = command(&cargo, root);
-    build.args(["build", "--profile", PROFILE, "--target", TARGET, "--color", "never"]);
+    build
+        .args(["build", "--target", TARGET, "--color", "never"])
+        .args(profile.arguments());
     build
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])
         .arg(target_dir);
     for (_, name) in packages {
         build.args(["--package", name]);
     }
-    build.env("CARGO_ENCODED_RUSTFLAGS", flags(root));
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags(root, profile));
     let mut child = build
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -184,15 +228,21 @@ pub(crate) fn compile(
         .collect()
 }
 
-/// The same bytes on every machine: no path of this one in panic locations.
-fn flags(root: &Path) -> String {
+/// What is published has the same bytes on every machine: no path of this one in panic locations.
+fn flags(root: &Path, profile: Profile) -> String {
     let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}")];
+    if profile == Profile::Develop {
+        return flags.remove(0);
+    }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
     }
     flags.push(format!("--remap-path-prefix={}=/src", root.display()));
+    if let Ok(sdk) = root.join(crate::sdk::LINK).canonicalize() {
+        flags.push(format!("--remap-path-prefix={}=/sdk", sdk.display()));
+    }
     flags.join("\u{1f}")
 }
 

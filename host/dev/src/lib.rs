@@ -4,6 +4,9 @@
 //! |---|---|
 //! | [`build`](mod@build) | what is built, and the two doors: one program, all programs |
 //! | [`component`] | from a core module to a component; what a component imports |
+//! | [`sdk`] | the SDK that this library carries, unpacked for projects |
+//! | [`scaffold`] | a new project from a template |
+//! | [`project`] | an author's project: where it is, what it belongs to |
 //! | [`keys`] | the demonstration publisher's key, kept in the data folder |
 //! | `cargo` | running cargo and rustup |
 //! | `fingerprint` | whether anything changed since the last build |
@@ -16,7 +19,12 @@ mod error;
 mod files;
 mod fingerprint;
 pub mod keys;
+pub mod project;
+pub mod scaffold;
+pub mod sdk;
 
 pub use build::{Built, Options, Progress, Sizes, build, build_all};
 pub use error::BuildError;
 pub use keys::publisher_key;
+pub use project::Project;
+pub use scaffold::{Created, NewError, NewProject};

@@ -17,7 +17,7 @@ pub(crate) fn needs_reason(permission: &str) -> bool {
 }
 
 /// `app_id`: letters a-z, digits, "." and "-"; starts with a letter, ends without punctuation; at most 64.
-pub(crate) fn is_program_id(text: &str) -> bool {
+pub fn is_program_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     let ends = bytes.first().is_some_and(u8::is_ascii_lowercase) && bytes.last().is_some_and(u8::is_ascii_alphanumeric);
     let all = bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'));

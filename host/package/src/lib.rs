@@ -30,6 +30,7 @@ mod svg;
 pub use address::{Address, AddressError};
 pub use classify::{CodeKind, classify};
 pub use digest::{Digest, EntryDigest};
+pub use grammar::is_program_id;
 pub use i18n::{I18n, Translation};
 pub use image::ImageKind;
 pub use keys::{KeyError, PublicKey, PublisherKey, ScanKey, ScanKeys, Seal};

@@ -1,0 +1,208 @@
+//! A new project from a template.
+
+use crate::{BuildError, sdk};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Longest name of a project, in bytes.
+const NAME_BYTES: usize = 40;
+/// Names that Rust or cargo keep for themselves.
+const RESERVED: [&str; 14] = [
+    "test",
+    "core",
+    "std",
+    "alloc",
+    "proc-macro",
+    "self",
+    "super",
+    "crate",
+    "youji-sdk",
+    "build",
+    "deps",
+    "examples",
+    "incremental",
+    "main",
+];
+/// Rust's words, as far as they could be a project's name.
+const WORDS: &str = " abstract as async await become box break const continue do dyn else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv pub ref return static struct trait true try type typeof unsafe unsized use virtual where while yield ";
+
+/// Why there is no new project. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum NewError {
+    /// The name can't be a project's.
+    #[error(
+        "\"{name}\" can't be a project's name: {problem}. Choose letters a-z, digits and \"-\", beginning with a letter, such as \"tea-house\""
+    )]
+    Name {
+        /// As it came.
+        name: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// There is something of that name.
+    #[error("{} exists already. Choose another name, or remove it", .0.display())]
+    Taken(PathBuf),
+    /// No such template.
+    #[error("there is no template \"{name}\". Choose one of: {}", .known.join(", "))]
+    Template {
+        /// As it came.
+        name: String,
+        /// Those that there are.
+        known: Vec<&'static str>,
+    },
+    /// The program id is not one.
+    #[error(
+        "\"{0}\" can't be a program's id: expected letters a-z, digits, \".\" and \"-\", beginning with a letter, at most 64, such as \"example.tea-house\""
+    )]
+    Id(String),
+    /// The disk.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// What is made.
+#[derive(Clone, Debug)]
+pub struct NewProject<'a> {
+    /// Of its folder and its crate.
+    pub name: &'a str,
+    /// Which template.
+    pub template: &'a str,
+    /// Its program id; `example.NAME` unless told.
+    pub id: Option<&'a str>,
+    /// Where its folder goes.
+    pub parent: &'a Path,
+    /// Where SDKs are unpacked.
+    pub home: &'a Path,
+}
+
+/// What was made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Created {
+    /// The project's folder.
+    pub folder: PathBuf,
+    /// Its program id.
+    pub id: String,
+    /// Its files, by path in the folder.
+    pub files: Vec<String>,
+}
+
+/// Names of all templates.
+pub fn templates() -> Vec<&'static str> {
+    let names: BTreeSet<&str> = sdk::TEMPLATES.iter().filter_map(|(path, _)| path.split('/').next()).collect();
+    names.into_iter().collect()
+}
+
+/// Makes a project that builds with cargo alone.
+///
+/// # Errors
+/// See [`NewError`].
+pub fn create(new: &NewProject<'_>) -> Result<Created, NewError> {
+    if let Some(problem) = wrong_with(new.name) {
+        let name = new.name.to_owned();
+        return Err(NewError::Name { name, problem });
+    }
+    let id = new.id.map_or_else(|| format!("example.{}", new.name), str::to_owned);
+    if !youji_package::is_program_id(&id) {
+        return Err(NewError::Id(id));
+    }
+    let known = templates();
+    if !known.contains(&new.template) {
+        let name = new.template.to_owned();
+        return Err(NewError::Template { name, known });
+    }
+    let folder = new.parent.join(new.name);
+    let made = std::fs::create_dir(&folder);
+    match made {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(NewError::Taken(folder)),
+        Err(error) => return Err(BuildError::file(&folder, error).into()),
+    }
+    let filled = fill(new, &folder, &id);
+    if filled.is_err() {
+        // Ours since a moment ago: a half project would only stand in the way of the next try.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    Ok(Created {
+        files: filled?,
+        folder,
+        id,
+    })
+}
+
+fn fill(new: &NewProject<'_>, folder: &Path, id: &str) -> Result<Vec<String>, BuildError> {
+    let prefix = format!("{}/", new.template);
+    let own = sdk::TEMPLATES
+        .iter()
+        .filter_map(|(path, text)| path.strip_prefix(&prefix).map(|path| (path, *text)));
+    let common = [("Cargo.toml", CARGO), (".gitignore", "/target\n/.youji\n"), ("README.md", README)];
+    let mut written = Vec::new();
+    for (path, text) in own.chain(common) {
+        let text = text
+            .replace("{{name}}", new.name)
+            .replace("{{crate}}", &new.name.replace('-', "_"))
+            .replace("{{app_id}}", id);
+        let file = folder.join(path);
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| BuildError::file(parent, error))?;
+        }
+        std::fs::write(&file, text).map_err(|error| BuildError::file(&file, error))?;
+        written.push(path.to_owned());
+    }
+    written.sort();
+    sdk::link(folder, new.home)?;
+    Ok(written)
+}
+
+fn wrong_with(name: &str) -> Option<&'static str> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match name.as_bytes() {
+        [] => Some("it is empty"),
+        bytes if bytes.len() > NAME_BYTES => Some("it is longer than 40 characters"),
+        [first, ..] if !first.is_ascii_lowercase() => Some("it does not begin with a letter a-z"),
+        bytes if !bytes.iter().all(|byte| allowed(*byte)) => Some("it has other characters than a-z, 0-9 and \"-\""),
+        [.., b'-'] => Some("it ends with \"-\""),
+        _ if RESERVED.contains(&name) || WORDS.contains(&format!(" {name} ")) => Some("Rust keeps that word for itself"),
+        _ => None,
+    }
+}
+
+const CARGO: &str = r#"[package]
+name = "{{name}}"
+version = "0.1.0"
+edition = "2024"
+publish = false
+
+[lib]
+crate-type = ["cdylib", "rlib"]
+
+[dependencies]
+# `youji` keeps it there, and puts it there again when it is missing.
+youji-sdk = { path = ".youji/sdk/rust" }
+
+# Stands alone, wherever the folder is.
+[workspace]
+exclude = [".youji"]
+
+# What `youji build` and `youji publish` use: small.
+[profile.miniprogram]
+inherits = "release"
+opt-level = "s"
+lto = true
+codegen-units = 1
+panic = "abort"
+strip = true
+"#;
+
+const README: &str = "# {{name}}
+
+```sh
+youji dev        # a simulator that follows your edits
+youji test       # scenarios/ against the built program
+cargo test       # unit tests, without WebAssembly
+youji check      # size, permissions, accessibility, translations
+youji publish    # sign it and put it into the local registry
+```
+
+`manifest.json` says what the program is and what it may ask for; `src/lib.rs` is the program.
+";
