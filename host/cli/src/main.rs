@@ -1,5 +1,6 @@
 //! `youji`, the command that people type.
 
+mod author;
 mod commands;
 mod drive;
 mod local;
@@ -18,7 +19,7 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_all
 /// Scan a code, use a mini-program, leave no trace.
 #[derive(Parser)]
 #[command(name = "youji", version, about, after_help = EXAMPLES, propagate_version = true)]
-struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   youji demo                         build the sample programs and open the kiosk on http://localhost:8080
   youji demo --lan                   the same, for phones on this network too
+  youji new tea-house                a mini-program of your own
   youji scan picture.png --json      what a scan does, without a browser
   youji COMMAND --help               options and examples of a command";
 

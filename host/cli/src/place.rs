@@ -19,9 +19,17 @@ fn is_workspace(folder: &Path) -> bool {
 /// # Errors
 /// There is neither, nor a home folder.
 pub(crate) fn data_folder() -> Result<PathBuf> {
-    if let Some(root) = workspace() {
-        return Ok(root.join(".youji"));
+    match workspace() {
+        Some(root) => Ok(root.join(".youji")),
+        None => user_folder(),
     }
+}
+
+/// What belongs to the person at this machine, wherever they stand: SDKs, their key.
+///
+/// # Errors
+/// There is no home folder.
+pub(crate) fn user_folder() -> Result<PathBuf> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(data) = from("XDG_DATA_HOME") {
         return Ok(data.join("youji"));

@@ -1,12 +1,18 @@
 //! One file a command; each has its arguments, its examples and `run`.
 
 mod bench;
+mod build;
 pub(crate) mod compile_child;
+mod completions;
 mod decode;
 mod demo;
+mod doctor;
 mod drive;
+mod keygen;
 mod kiosk;
+mod new;
 mod posters;
+mod publish;
 mod qr;
 mod scan;
 mod serve;
@@ -32,6 +38,18 @@ pub(crate) enum Command {
     Qr(qr::Arguments),
     /// Make a sheet of codes to print
     Posters(posters::Arguments),
+    /// Make a mini-program from a template
+    New(new::Arguments),
+    /// Build and sign the mini-program in this folder
+    Build(build::Arguments),
+    /// Put the mini-program in this folder into the local registry, where the kiosk opens it
+    Publish(publish::Arguments),
+    /// Make a key to sign mini-programs with
+    Keygen(keygen::Arguments),
+    /// Say what is missing on this machine or in this project, and how to get it
+    Doctor(doctor::Arguments),
+    /// Print completions for a shell
+    Completions(completions::Arguments),
     /// Play persons without a browser through a scenario file
     Drive(drive::Arguments),
     /// Measure, and print figures with the machine beside them
@@ -54,6 +72,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Decode(arguments) => decode::run(arguments),
         Command::Qr(arguments) => qr::run(arguments),
         Command::Posters(arguments) => posters::run(arguments),
+        Command::New(arguments) => new::run(arguments),
+        Command::Build(arguments) => build::run(arguments),
+        Command::Publish(arguments) => publish::run(arguments),
+        Command::Keygen(arguments) => keygen::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments),
         Command::Drive(arguments) => drive::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::CompileChild => Ok(compile_child::run()),

@@ -1,0 +1,128 @@
+//! What the commands for authors have in common: the project, the key, building with progress, answers as JSON.
+
+use crate::{out, place};
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use youji_dev::{Built, Options, Progress, Project};
+use youji_package::PublisherKey;
+
+/// Which project, and who signs.
+#[derive(clap::Args)]
+pub(crate) struct Work {
+    /// The project's folder, or one inside it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Key to sign with; made when there is none [default: author.key in the user's data folder]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+impl Work {
+    /// The project, with the SDK where it looks for it.
+    ///
+    /// # Errors
+    /// This is no project, or the SDK can't be put there.
+    pub(crate) fn project(&self) -> Result<Project> {
+        let project = Project::find(&self.dir)?;
+        project.ensure_sdk(&place::user_folder()?)?;
+        Ok(project)
+    }
+
+    /// Where the key is.
+    ///
+    /// # Errors
+    /// There is no home folder.
+    pub(crate) fn key_file(&self) -> Result<PathBuf> {
+        match &self.key {
+            Some(file) => Ok(file.clone()),
+            None => default_key(),
+        }
+    }
+
+    /// The key; made when there is none, unless another file was named.
+    ///
+    /// # Errors
+    /// It can't be read or made.
+    pub(crate) fn key(&self) -> Result<PublisherKey> {
+        let file = self.key_file()?;
+        if !file.exists() {
+            anyhow::ensure!(
+                self.key.is_none(),
+                "{} does not exist; make it with `youji keygen --out {}`, or restore it from a copy: a program opens only under the key that it was first published with",
+                file.display(),
+                file.display()
+            );
+            out::note(format_args!(
+                "Made the key {}: keep a copy, since your programs can only be updated with it.",
+                file.display()
+            ));
+        }
+        Ok(youji_dev::publisher_key(&file)?)
+    }
+}
+
+/// The key of the person at this machine.
+///
+/// # Errors
+/// There is no home folder.
+pub(crate) fn default_key() -> Result<PathBuf> {
+    Ok(place::user_folder()?.join("author.key"))
+}
+
+/// Builds with a line of progress.
+///
+/// # Errors
+/// What cargo, the manifest or the disk say.
+pub(crate) fn build(project: &Project, key: &PublisherKey, quiet: bool) -> Result<Built> {
+    let bar = spinner(quiet);
+    let out = project.out();
+    let built = youji_dev::build(
+        &project.dir,
+        &Options::new(&project.root, &out, key),
+        &mut |progress| match progress {
+            Progress::AddingTarget(target) => bar.set_message(format!("Adding Rust's target {target}")),
+            Progress::Compiling(krate) => bar.set_message(format!("Compiling {krate}")),
+            Progress::Packing(program) => bar.set_message(format!("Signing {program}")),
+            Progress::Unchanged(_) | Progress::Built(_) => {}
+        },
+    );
+    bar.finish_and_clear();
+    built.context("the mini-program was not built")
+}
+
+/// A line that moves while something takes its time; nothing for scripts.
+pub(crate) fn spinner(quiet: bool) -> ProgressBar {
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// What a command's work came to: with `--json`, an error is an object on stdout too, and the exit code stays 1.
+///
+/// # Errors
+/// The work's, without `--json`.
+pub(crate) fn finish(as_json: bool, done: Result<ExitCode>) -> Result<ExitCode> {
+    match done {
+        Err(error) if as_json => {
+            out::line(json!({"error": format!("{error:#}")}));
+            Ok(ExitCode::FAILURE)
+        }
+        done => done,
+    }
+}
+
+/// Bytes as people read them.
+pub(crate) fn bytes(count: usize) -> String {
+    match count {
+        0..1_024 => format!("{count} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", count as f64 / 1_024.0),
+        _ => format!("{:.2} MiB", count as f64 / 1_048_576.0),
+    }
+}
