@@ -6,9 +6,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use youji_dev::{Built, Options, Progress, Project};
-use youji_package::PublisherKey;
+use youji_kiosk::Host;
+use youji_package::{Manifest, PublisherKey};
+use youji_registry::Published;
+use youji_services::{Merchant, Names};
 
 /// Which project, and who signs.
 #[derive(clap::Args)]
@@ -92,6 +96,37 @@ pub(crate) fn build(project: &Project, key: &PublisherKey, quiet: bool) -> Resul
     );
     bar.finish_and_clear();
     built.context("the mini-program was not built")
+}
+
+/// The project's manifest.
+///
+/// # Errors
+/// It can't be read, or everything that is wrong with it, by file and line.
+pub(crate) fn manifest(project: &Project) -> Result<Manifest> {
+    let file = project.dir.join("manifest.json");
+    let bytes = std::fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
+    Ok(Manifest::parse(&bytes)?)
+}
+
+/// Puts a package onto a host, whose operator allows the key if it is new there, under that name.
+///
+/// # Errors
+/// What the registry or the services refuse.
+pub(crate) async fn install(host: &Arc<Host>, package: Vec<u8>, key: &PublisherKey, name: &str) -> Result<Published> {
+    let public = key.public();
+    if !host.registry().publishers().iter().any(|known| known.id == public.id()) {
+        let publisher = host.registry().allow_publisher(name, &public).await?;
+        host.services()
+            .enrol_merchant(Merchant {
+                publisher,
+                id: String::new(),
+                name: Names::new(name, name),
+            })
+            .await?;
+    }
+    let published = host.registry().publish(package).await?;
+    host.programs_changed();
+    Ok(published)
 }
 
 /// A line that moves while something takes its time; nothing for scripts.

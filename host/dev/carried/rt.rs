@@ -3,7 +3,9 @@
 
 #![allow(unsafe_code, missing_docs, unreachable_pub, reason = "crossing the component boundary is raw memory")]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+#[cfg(target_arch = "wasm32")]
+use std::alloc::realloc;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
 /// Keeps `cabi_realloc` from being dropped by the linker.

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let outcome = with_host(config, async |host| {
         packages.publish(&host).await?;
-        Box::pin(play(&host, &scenario, &clock)).await
+        Box::pin(play(&host, &scenario, &clock, None)).await
     })?;
     if arguments.json {
         out::line(serde_json::to_string(&outcome)?);

@@ -16,6 +16,7 @@ mod publish;
 mod qr;
 mod scan;
 mod serve;
+mod test;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     New(new::Arguments),
     /// Build and sign the mini-program in this folder
     Build(build::Arguments),
+    /// Run the unit tests and the scenarios of the mini-program in this folder
+    Test(test::Arguments),
     /// Put the mini-program in this folder into the local registry, where the kiosk opens it
     Publish(publish::Arguments),
     /// Make a key to sign mini-programs with
@@ -74,6 +77,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Posters(arguments) => posters::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Build(arguments) => build::run(arguments),
+        Command::Test(arguments) => test::run(arguments),
         Command::Publish(arguments) => publish::run(arguments),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),

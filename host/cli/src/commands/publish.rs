@@ -2,15 +2,13 @@
 
 use crate::author::{self, Work, bytes};
 use crate::{local, out, place};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use youji_kiosk::HostConfig;
 use youji_kiosk::qr::{Code, Terminal};
-use youji_package::Manifest;
-use youji_services::{Merchant, Names};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -45,8 +43,7 @@ fn publish(arguments: &Arguments) -> Result<ExitCode> {
     let project = arguments.work.project()?;
     let key = arguments.work.key()?;
     let built = author::build(&project, &key, arguments.json)?;
-    let manifest = project.dir.join("manifest.json");
-    let manifest = Manifest::parse(&std::fs::read(&manifest).with_context(|| format!("{} can't be read", manifest.display()))?)?;
+    let manifest = author::manifest(&project)?;
     let name = arguments.publisher.clone().unwrap_or_else(|| manifest.name.clone());
     let data = match &arguments.data {
         Some(data) => data.clone(),
@@ -55,19 +52,7 @@ fn publish(arguments: &Arguments) -> Result<ExitCode> {
     let config = HostConfig::new(&data).as_served_last()?;
     let package = built.bytes.clone();
     let (published, code) = local::with_host(config, async |host| {
-        let public = key.public();
-        if !host.registry().publishers().iter().any(|known| known.id == public.id()) {
-            let publisher = host.registry().allow_publisher(&name, &public).await?;
-            host.services()
-                .enrol_merchant(Merchant {
-                    publisher,
-                    id: String::new(),
-                    name: Names::new(name.as_str(), name.as_str()),
-                })
-                .await?;
-        }
-        let published = host.registry().publish(package).await?;
-        host.programs_changed();
+        let published = author::install(&host, package, &key, &name).await?;
         let code = host.code_for(&published.program, "", "")?;
         Ok((published, code))
     })?;

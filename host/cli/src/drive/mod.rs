@@ -3,7 +3,9 @@
 mod clock;
 mod player;
 mod scenario;
+mod snapshot;
 
 pub(crate) use clock::SteppedClock;
-pub(crate) use player::{Outcome, play};
+pub(crate) use player::{Outcome, Own, play};
 pub(crate) use scenario::Scenario;
+pub(crate) use snapshot::Snapshots;

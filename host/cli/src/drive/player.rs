@@ -2,6 +2,7 @@
 
 use super::clock::SteppedClock;
 use super::scenario::{Action, Scenario, Step};
+use super::snapshot::Snapshots;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use youji_services::NewPerson;
 const PIN: &str = "2468";
 /// How long something that is expected may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long nothing must come until a view counts as settled.
+const QUIET: Duration = Duration::from_millis(150);
 /// How long to wait between two looks at something that sends no update.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -42,10 +45,11 @@ pub(crate) struct Outcome {
     pub(crate) receipts: Vec<serde_json::Value>,
 }
 
-struct Player {
+struct Player<'a> {
     id: PersonId,
     language: String,
     stage: Option<Stage>,
+    own: Option<Own<'a>>,
 }
 
 struct Stage {
@@ -55,11 +59,20 @@ struct Stage {
     events: u64,
 }
 
+/// What a project's own scenarios need not name.
+#[derive(Clone, Copy)]
+pub(crate) struct Own<'a> {
+    /// The project's program.
+    pub(crate) program: &'a str,
+    /// Views that were kept.
+    pub(crate) snapshots: &'a Snapshots,
+}
+
 /// Plays all steps.
 ///
 /// # Errors
 /// The step that failed, what was expected, and what was on the page.
-pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedClock) -> Result<Outcome> {
+pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedClock, own: Option<Own<'_>>) -> Result<Outcome> {
     let mut players = BTreeMap::new();
     for (name, person) in &scenario.persons {
         let language = person.language.clone().unwrap_or_else(|| "en".to_owned());
@@ -69,6 +82,7 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
                 id: enter(host, name, person, &language).await?,
                 language,
                 stage: None,
+                own,
             },
         );
     }
@@ -132,7 +146,7 @@ async fn enter(host: &Arc<Host>, name: &str, person: &super::scenario::Person, l
     Ok(id)
 }
 
-impl Player {
+impl Player<'_> {
     async fn act(&mut self, host: &Arc<Host>, step: &Step, outcome: &mut Outcome) -> Result<()> {
         match &step.action {
             Action::Open { program, page, scene } => self.open(host, program, page, scene).await,
@@ -193,6 +207,10 @@ impl Player {
                 anyhow::ensure!(balance == *is, "expected a balance of {is}, found {balance}");
                 Ok(())
             }
+            Action::Snapshot { name } => {
+                let own = self.own.context("snapshots are kept for a project's own scenarios; run `youji test` in its folder")?;
+                own.snapshots.check(name, &self.stage()?.settled().await?)
+            }
             Action::Close {} => {
                 let stage = self.stage.take().ok_or_else(|| anyhow!("no program is open; open one first"))?;
                 outcome
@@ -212,6 +230,11 @@ impl Player {
         if let Some(stage) = self.stage.take() {
             stage.session.close(EndReason::Closed).await;
         }
+        let program = match (program, self.own) {
+            ("", None) => bail!("name the program's id: {{\"open\": {{\"program\": \"…\"}}}}"),
+            ("", Some(own)) => own.program,
+            (named, _) => named,
+        };
         let code = host.code_for(&ProgramId::from(program), page, scene)?;
         let opened = Box::pin(host.open(&self.id, OpenRequest::scan(code, &self.language))).await?;
         let feed = opened.session.subscribe(0);
@@ -336,6 +359,17 @@ impl Stage {
             "the program did not take the event: its widget was gone or the session is over"
         );
         Ok(())
+    }
+
+    /// The view once nothing comes any more, as an outline.
+    async fn settled(&mut self) -> Result<String> {
+        loop {
+            let seq = self.view.seq;
+            self.look(Instant::now() + QUIET, |view| view.seq > seq).await?;
+            if self.view.seq == seq {
+                return Ok(self.view.outline());
+            }
+        }
     }
 
     async fn expect(&mut self, text: &str) -> Result<()> {

@@ -88,7 +88,8 @@ impl TryFrom<serde_json::Map<String, serde_json::Value>> for Step {
 pub(crate) enum Action {
     /// Opens a page of a program by its scan code.
     Open {
-        /// Its id.
+        /// Its id; the project's own unless told.
+        #[serde(default)]
         program: String,
         /// Path of the page; home unless told.
         #[serde(default)]
@@ -151,6 +152,11 @@ pub(crate) enum Action {
         /// Exactly.
         is: u64,
     },
+    /// Sees exactly the view that was kept under this name; kept now if there is none.
+    Snapshot {
+        /// Letters, digits, "-" and "_".
+        name: String,
+    },
     /// Leaves the program.
     Close {},
     /// Nothing happens for so long on the scenario's clock.
@@ -189,6 +195,14 @@ impl Scenario {
                 step.who,
                 known.join(", ")
             );
+            if let Action::Snapshot { name } = &step.action {
+                let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+                ensure!(
+                    (1..=64).contains(&name.len()) && name.bytes().all(fine),
+                    "step {}: a snapshot's name is \"{name}\"; expected 1 to 64 letters, digits, \"-\" or \"_\"",
+                    index + 1
+                );
+            }
         }
         Ok(scenario)
     }
@@ -219,6 +233,10 @@ mod tests {
         check(
             r#"{"name":"n","persons":{"ana":{"nick":1}},"steps":[]}"#,
             Some("unknown field `nick`"),
+        );
+        check(
+            r#"{"name":"n","persons":{"ana":{}},"steps":[{"who":"ana","open":{}},{"who":"ana","snapshot":{"name":"../x"}}]}"#,
+            Some("step 2: a snapshot's name"),
         );
         check(
             r#"{"name":"n","persons":{"ana":{}},"steps":[{"who":"ana","jump":{}}]}"#,
