@@ -6,10 +6,11 @@ use crate::keys;
 use crate::state::{PersonInProgram, PersonState, RowState, State};
 use parking_lot::RwLock;
 use std::any::Any;
+use std::io::{BufReader, BufWriter, Read};
 use std::sync::Arc;
 use youji_api::{Failure, PersonId, ProgramId};
 use youji_ledger::AccountError;
-use youji_store::{Decision, Effects, Machine, Stamp};
+use youji_store::{Decision, Effects, Machine, Snapshot, Stamp};
 
 /// What watchers hear: a row was written, stamped or removed.
 #[derive(Clone, Debug)]
@@ -389,12 +390,15 @@ impl Machine for Core {
         entry.changes.iter().try_for_each(|change| state.apply_one(change, stamp, effects))
     }
 
-    fn save(&self) -> Result<Vec<u8>, String> {
-        serde_json::to_vec(&*self.0.read()).map_err(|error| error.to_string())
+    fn save(&self) -> Result<Snapshot, String> {
+        let state = self.0.read().clone();
+        Ok(Snapshot::new(move |out| {
+            rmp_serde::encode::write_named(&mut BufWriter::new(out), &state).map_err(|error| error.to_string())
+        }))
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        *self.0.write() = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    fn load(&mut self, from: &mut dyn Read) -> Result<(), String> {
+        *self.0.write() = rmp_serde::from_read(BufReader::new(from)).map_err(|error| error.to_string())?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
 use youji_ledger::Ledger;
 
 /// Everything that decisions look at.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
     pub(crate) ledger: Ledger,
@@ -28,7 +28,7 @@ pub(crate) struct State {
 }
 
 /// A person, without anything personal.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct PersonState {
     pub(crate) visitor: bool,
@@ -54,7 +54,7 @@ pub(crate) struct PersonState {
 }
 
 /// A person in one program.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct PersonInProgram {
     pub(crate) open_id: Option<OpenId>,

@@ -3,13 +3,14 @@
 //! `cargo run --release -p youji-store --example commit_rate [FOLDER]`
 #![allow(clippy::print_stdout)]
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Stamp};
+use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Snapshot, Stamp};
 
 const TIME: Duration = Duration::from_secs(2);
 
@@ -42,12 +43,14 @@ impl Machine for Counter {
         Ok(())
     }
 
-    fn save(&self) -> Result<Vec<u8>, String> {
-        Ok(self.0.to_le_bytes().to_vec())
+    fn save(&self) -> Result<Snapshot, String> {
+        Ok(Snapshot::of(self.0.to_le_bytes().to_vec()))
     }
 
-    fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.0 = u64::from_le_bytes(bytes.try_into().map_err(|_| format!("expected 8 bytes, found {}", bytes.len()))?);
+    fn load(&mut self, from: &mut dyn Read) -> Result<(), String> {
+        let mut bytes = [0; 8];
+        from.read_exact(&mut bytes).map_err(|error| error.to_string())?;
+        self.0 = u64::from_le_bytes(bytes);
         Ok(())
     }
 }

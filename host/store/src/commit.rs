@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::compact::Compaction;
 use crate::disk::{Disk, RealDisk};
 use crate::error::{Result, StoreError};
 use crate::log::LogOptions;
@@ -26,8 +27,13 @@ pub struct CommitOptions {
     pub disk: Arc<dyn Disk>,
     /// Nanoseconds since 1970. Injected, so that tests and simulations own time.
     pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
-    /// A checkpoint after so many entries; 0 for only at closing.
+    /// A checkpoint after so many entries; 0 for none by their number.
     pub checkpoint_every: u64,
+    /// A checkpoint after so many bytes of entries; 0 for none by their size.
+    pub checkpoint_bytes: u64,
+    /// Checkpoints and compacted segments are written by a second thread; without it by the writer itself, so that a simulation
+    /// does the same each time.
+    pub helper: bool,
     /// Commands that may wait; more callers wait for a place.
     pub queue: usize,
 }
@@ -47,6 +53,8 @@ impl CommitOptions {
                 u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
             }),
             checkpoint_every: 100_000,
+            checkpoint_bytes: 512 << 20,
+            helper: true,
             queue: 8_192,
         }
     }
@@ -116,11 +124,11 @@ impl<M: Machine> Commit<M> {
         let (opened, told) = std::sync::mpsc::sync_channel(1);
         let dir = options.dir.clone();
         let (jobs, queue) = mpsc::channel(options.queue.max(1));
-        let shared_map = map.clone();
+        let (shared_map, weak) = (map.clone(), jobs.downgrade());
         // The writer thread opens too: it has a small runtime of its own for the map, wherever this is called from.
         std::thread::Builder::new()
             .name("youji-commit".to_owned())
-            .spawn(move || writer::run(options, shared_map, fresh, queue, &opened))
+            .spawn(move || writer::run(options, shared_map, fresh, (weak, queue), &opened))
             .map_err(|source| StoreError::Io {
                 what: "starting the writer of",
                 path: dir,
@@ -198,12 +206,23 @@ impl<M: Machine> Commit<M> {
         self.inner.health.lock().clone()
     }
 
-    /// Flushes the projection and writes a checkpoint now.
+    /// Flushes the projection and writes a checkpoint of the state as it is now; commands go on meanwhile.
     ///
     /// # Errors
     /// If the engine is closed or degraded, or the system refuses.
     pub async fn checkpoint(&self) -> Result<()> {
         self.ask(Job::Checkpoint).await
+    }
+
+    /// Takes out of the log what [`Machine::reducer`] says may go, up to now: afterwards it is in no file of the log, though the hash
+    /// chain still verifies. Commands go on meanwhile. Writes two checkpoints, so that none needs the old form. A crash leaves all of
+    /// it or nothing. Needs room for the rewritten segments beside the old ones. The blocks that it frees are not overwritten: what is
+    /// personal must have been sealed.
+    ///
+    /// # Errors
+    /// If the engine is closed or degraded, a segment is damaged, or the system refuses; the log is whole all the same.
+    pub async fn compact(&self) -> Result<Compaction> {
+        self.ask(Job::Compact).await
     }
 
     /// Finishes what is queued, writes a checkpoint, stops the writer and lets the folder go. Later calls on any clone are refused

@@ -1,12 +1,13 @@
 //! The writing end of a log, for the one thread that owns it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::compact;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{At, Result, StoreError};
-use crate::frame::{self, SEGMENT_HEADER};
+use crate::frame::{self, SEGMENT_HEADER, SegmentHeader};
 use crate::log::{Head, LogOptions, NewEntry};
 use crate::reader::{LogReader, Segment};
 use crate::recover;
@@ -28,14 +29,15 @@ pub(crate) struct Core {
     seed: u32,
     buffer: Vec<u8>,
     failed: Option<String>,
-    _lock: File,
+    _lock: Box<dyn Any + Send>,
 }
 
 impl Core {
     /// Opens or begins a log; returns also how many torn bytes were cut off.
     pub(crate) fn open(dir: &Path, options: LogOptions, disk: Arc<dyn Disk>, known: &[Known]) -> Result<(Self, u64)> {
         disk.create_dir(dir).at("creating", dir)?;
-        let lock = lock(dir)?;
+        let lock = lock(dir, disk.as_ref())?;
+        compact::recover(disk.as_ref(), dir)?;
         let mut segments = segments(dir, disk.as_ref())?;
         let mut torn = 0;
         // A segment whose header never became durable holds nothing: its first group is written only after that.
@@ -86,7 +88,7 @@ impl Core {
                 hash: identity,
                 at: 0,
             };
-            let reader = LogReader::new(disk.clone(), options, identity, vec![segment], head);
+            let reader = LogReader::new(disk.clone(), options, identity, vec![segment], head, 0);
             return Ok((
                 Self::new(disk, dir, options, reader, (file, SEGMENT_HEADER as u64, allocated), head, lock),
                 torn,
@@ -94,29 +96,10 @@ impl Core {
         };
         let file = disk.open(&last.path, false).at("opening", &last.path)?;
         let header = read_header(file.as_ref()).at("reading", &last.path)?;
-        let Some((identity, _)) = header.filter(|(_, first)| *first == last.first) else {
-            return Err(StoreError::Corrupt {
-                file: last.path,
-                offset: 0,
-                reason: "its header does not fit its name".to_owned(),
-            });
+        let Some(SegmentHeader { identity, .. }) = header.filter(|header| header.first == last.first) else {
+            return Err(misnamed(last.path));
         };
-        let mut found = recover::scan(file.as_ref(), &last.path, &identity, last.first, options.max_payload_bytes)?;
-        if found.head.sequence + 1 == last.first && last.first > 1 {
-            // Nothing in it yet: the chain goes on from the segment before.
-            let before = &segments[segments.len() - 2];
-            let file = disk.open(&before.path, false).at("opening", &before.path)?;
-            let head = recover::scan(file.as_ref(), &before.path, &identity, before.first, options.max_payload_bytes)?.head;
-            if head.sequence + 1 != last.first {
-                let reason = format!("it ends at entry {}, but the next segment begins at {}", head.sequence, last.first);
-                return Err(StoreError::Corrupt {
-                    file: before.path.clone(),
-                    offset: 0,
-                    reason,
-                });
-            }
-            found.head = head;
-        }
+        let found = end(disk.as_ref(), &segments, &identity, file.as_ref(), options)?;
         for (_, known) in known.iter().filter(|(log, _)| *log == identity) {
             if *known > found.head.sequence {
                 return Err(StoreError::AcknowledgedLost {
@@ -135,7 +118,8 @@ impl Core {
         }
         // What a killed process wrote may be in the page cache only; nobody may build on it before it is durable.
         file.sync_data().at("syncing", &last.path)?;
-        let reader = LogReader::new(disk.clone(), options, identity, segments, found.head);
+        let compacted = compacted(disk.as_ref(), &segments)?;
+        let reader = LogReader::new(disk.clone(), options, identity, segments, found.head, compacted);
         Ok((
             Self::new(disk, dir, options, reader, (file, found.end, allocated), found.head, lock),
             torn,
@@ -149,7 +133,7 @@ impl Core {
         reader: LogReader,
         (file, offset, allocated): (Box<dyn DiskFile>, u64, u64),
         head: Head,
-        lock: File,
+        lock: Box<dyn Any + Send>,
     ) -> Self {
         let seed = frame::seed(&reader.identity());
         let dir = dir.to_owned();
@@ -229,19 +213,45 @@ impl Core {
         Ok(head)
     }
 
+    fn begin(&mut self, first: u64) -> Result<()> {
+        let identity = self.reader.identity();
+        let (file, segment, allocated) = begin_segment(self.disk.as_ref(), &self.dir, &identity, first, self.options)?;
+        // The old one ends where its frames do: the room kept for growing is given back.
+        if let Err(error) = self.file.set_len(self.offset) {
+            tracing::warn!(%error, "a closed segment keeps its reserved room");
+        }
+        (self.file, self.offset, self.allocated) = (file, SEGMENT_HEADER as u64, allocated);
+        self.reader.add_segment(segment);
+        Ok(())
+    }
+
+    /// Closes the segment that is being written, so that everything up to now stands in closed ones: these, each with its last entry.
+    pub(crate) fn roll(&mut self) -> Result<Vec<(Segment, u64)>> {
+        if let Some(cause) = &self.failed {
+            return Err(StoreError::Degraded { cause: cause.clone() });
+        }
+        let next = self.head.sequence + 1;
+        if self.offset > SEGMENT_HEADER as u64
+            && let Err(error) = self.begin(next)
+        {
+            // A segment that is left half made must not be found at a start, when the old one has grown past its first entry.
+            let path = compact::segment_path(&self.dir, next);
+            let gone = self.disk.list(&self.dir).is_ok_and(|all| !all.contains(&path));
+            if !gone || self.disk.sync_dir(&self.dir).is_err() {
+                self.failed = Some(error.to_string());
+            }
+            return Err(error);
+        }
+        let segments = self.reader.segments();
+        let ends: Vec<u64> = segments.iter().skip(1).map(|segment| segment.first - 1).collect();
+        Ok(segments.into_iter().zip(ends).collect())
+    }
+
     /// Writes the buffer and syncs. The flag of an error says whether it is certain that nothing of it is in the log.
     fn write(&mut self, first: u64) -> Result<(), (StoreError, bool)> {
         let len = self.buffer.len() as u64;
         if self.offset + len > self.options.segment_bytes && self.offset > SEGMENT_HEADER as u64 {
-            let identity = self.reader.identity();
-            let (file, segment, allocated) =
-                begin_segment(self.disk.as_ref(), &self.dir, &identity, first, self.options).map_err(|error| (error, true))?;
-            // The old one ends where its frames do: the room kept for growing is given back.
-            if let Err(error) = self.file.set_len(self.offset) {
-                tracing::warn!(%error, "a closed segment keeps its reserved room");
-            }
-            (self.file, self.offset, self.allocated) = (file, SEGMENT_HEADER as u64, allocated);
-            self.reader.add_segment(segment);
+            self.begin(first).map_err(|error| (error, true))?;
         }
         let path = self.dir.clone();
         if self.offset + len > self.allocated {
@@ -262,18 +272,96 @@ impl Core {
     }
 }
 
-fn lock(dir: &Path) -> Result<File> {
+/// The log in a folder, for those who only read it.
+pub(crate) fn look(dir: &Path, options: LogOptions, disk: Arc<dyn Disk>) -> Result<LogReader> {
+    let begun = compact::pending(disk.as_ref(), dir)?;
+    let found = segments(dir, disk.as_ref())?;
+    let mut segments: Vec<Segment> = found
+        .into_iter()
+        .map(|segment| compact::current(disk.as_ref(), begun.as_ref(), segment))
+        .collect();
+    loop {
+        let Some(last) = segments.last() else {
+            return Err(StoreError::Io {
+                what: "finding a log in",
+                path: dir.to_owned(),
+                source: Arc::new(std::io::ErrorKind::NotFound.into()),
+            });
+        };
+        let file = disk.open(&last.path, false).at("opening", &last.path)?;
+        let Some(header) = read_header(file.as_ref()).at("reading", &last.path)? else {
+            // Being begun, or never finished.
+            segments.pop();
+            continue;
+        };
+        if header.first != last.first {
+            return Err(misnamed(last.path.clone()));
+        }
+        let found = end(disk.as_ref(), &segments, &header.identity, file.as_ref(), options)?;
+        let compacted = compacted(disk.as_ref(), &segments)?;
+        return Ok(LogReader::new(disk, options, header.identity, segments, found.head, compacted));
+    }
+}
+
+/// Where the log ends, given its last segment's file.
+fn end(
+    disk: &dyn Disk,
+    segments: &[Segment],
+    identity: &[u8; 32],
+    file: &dyn DiskFile,
+    options: LogOptions,
+) -> Result<recover::Found> {
+    let last = &segments[segments.len() - 1];
+    let mut found = recover::scan(file, &last.path, identity, last.first, options.max_payload_bytes)?;
+    if found.head.sequence + 1 == last.first && last.first > 1 {
+        // Nothing in it yet: the chain goes on from the segment before.
+        let Some(before) = segments.len().checked_sub(2).map(|before| &segments[before]) else {
+            return Err(StoreError::Corrupt {
+                file: last.path.clone(),
+                offset: 0,
+                reason: "no segment precedes it".to_owned(),
+            });
+        };
+        let file = disk.open(&before.path, false).at("opening", &before.path)?;
+        let head = recover::scan(file.as_ref(), &before.path, identity, before.first, options.max_payload_bytes)?.head;
+        if head.sequence + 1 != last.first {
+            let reason = format!("it ends at entry {}, but the next segment begins at {}", head.sequence, last.first);
+            return Err(StoreError::Corrupt {
+                file: before.path.clone(),
+                offset: 0,
+                reason,
+            });
+        }
+        found.head = head;
+    }
+    Ok(found)
+}
+
+fn misnamed(file: PathBuf) -> StoreError {
+    StoreError::Corrupt {
+        file,
+        offset: 0,
+        reason: "its header does not fit its name".to_owned(),
+    }
+}
+
+/// The last entry of the last compacted segment; 0 for none. A damaged header is named when its segment is read.
+fn compacted(disk: &dyn Disk, segments: &[Segment]) -> Result<u64> {
+    for pair in segments.windows(2).rev() {
+        let file = disk.open(&pair[0].path, false).at("opening", &pair[0].path)?;
+        let header = read_header(file.as_ref()).at("reading", &pair[0].path)?;
+        if header.is_some_and(|header| header.compacted) {
+            return Ok(pair[1].first - 1);
+        }
+    }
+    Ok(0)
+}
+
+fn lock(dir: &Path, disk: &dyn Disk) -> Result<Box<dyn Any + Send>> {
     let path = dir.join("lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .at("opening", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(error).at("locking", &path),
+    match disk.lock(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(StoreError::InUse { dir: dir.to_owned() }),
+        taken => taken.at("locking", &path),
     }
 }
 
@@ -294,7 +382,7 @@ fn segments(dir: &Path, disk: &dyn Disk) -> Result<Vec<Segment>> {
     Ok(segments)
 }
 
-fn read_header(file: &dyn DiskFile) -> std::io::Result<Option<([u8; 32], u64)>> {
+fn read_header(file: &dyn DiskFile) -> std::io::Result<Option<SegmentHeader>> {
     let mut bytes = [0; SEGMENT_HEADER];
     let got = file.read_at(&mut bytes, 0)?;
     Ok(frame::read_segment_header(&bytes[..got]))
@@ -314,12 +402,12 @@ fn begin_segment(
     first: u64,
     options: LogOptions,
 ) -> Result<(Box<dyn DiskFile>, Segment, u64)> {
-    let path = dir.join(format!("{first:020}.log"));
+    let path = compact::segment_path(dir, first);
     let file = disk.open(&path, true).at("creating", &path)?;
     let allocated = options.grow_bytes.max(SEGMENT_HEADER as u64);
     let made = file
         .set_len(0)
-        .and_then(|()| file.write_all_at(&frame::segment_header(identity, first), 0))
+        .and_then(|()| file.write_all_at(&frame::segment_header(identity, first, false), 0))
         .and_then(|()| extend(file.as_ref(), SEGMENT_HEADER as u64, allocated))
         .and_then(|()| file.sync_data())
         .and_then(|()| disk.sync_dir(dir));

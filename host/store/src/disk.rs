@@ -1,6 +1,7 @@
 //! The few file operations that durability rests on, behind a trait so that tests can make each of them fail.
 
-use std::fs::{self, File, OpenOptions};
+use std::any::Any;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,11 @@ pub trait Disk: Send + Sync + 'static {
     /// # Errors
     /// Whatever the system says.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Takes the lock file at `path`, made if it is missing, until what is returned is dropped; also a killed process lets it go.
+    ///
+    /// # Errors
+    /// `WouldBlock` if somebody else has it; otherwise whatever the system says.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>>;
 }
 
 /// An open file of a [`Disk`].
@@ -123,6 +129,15 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(file)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 }
 

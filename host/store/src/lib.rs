@@ -5,11 +5,12 @@
 //! entry holds everything that one command changes, so that a payment, its receipt and its message happen together or not at all.
 //!
 //! ```
+//! use std::io::Read;
 //! use std::sync::Arc;
 //! use serde::{Deserialize, Serialize};
-//! use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Stamp};
+//! use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Snapshot, Stamp};
 //!
-//! #[derive(Default, Serialize, Deserialize)]
+//! #[derive(Default)]
 //! struct Till { coins: u64 }
 //!
 //! enum Command { PutIn(u64), TakeOut(u64) }
@@ -42,12 +43,14 @@
 //!         Ok(())
 //!     }
 //!
-//!     fn save(&self) -> Result<Vec<u8>, String> {
-//!         serde_json::to_vec(self).map_err(|error| error.to_string())
+//!     fn save(&self) -> Result<Snapshot, String> {
+//!         Ok(Snapshot::of(self.coins.to_le_bytes().to_vec()))
 //!     }
 //!
-//!     fn load(&mut self, bytes: &[u8]) -> Result<(), String> {
-//!         *self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+//!     fn load(&mut self, from: &mut dyn Read) -> Result<(), String> {
+//!         let mut coins = [0; 8];
+//!         from.read_exact(&mut coins).map_err(|error| error.to_string())?;
+//!         self.coins = u64::from_le_bytes(coins);
 //!         Ok(())
 //!     }
 //! }
@@ -68,10 +71,12 @@
 
 mod checkpoint;
 mod commit;
+mod compact;
 mod core;
 mod disk;
 mod error;
 mod frame;
+mod keeper;
 mod keyring;
 mod log;
 mod machine;
@@ -82,12 +87,14 @@ mod replay;
 mod sled_map;
 mod writer;
 
+pub use checkpoint::Checkpoint;
 pub use commit::{Commit, CommitOptions, Health, Recovery};
+pub use compact::Compaction;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Result, StoreError};
 pub use keyring::{KeyError, Keyring};
-pub use log::{Entry, Head, Log, LogOptions, NewEntry, Verified};
-pub use machine::{Decision, Effects, Machine, Stamp};
+pub use log::{COMMAND, Entry, Head, Kept, Log, LogOptions, NewEntry, Verified};
+pub use machine::{Decision, Effects, Keep, Machine, Reducer, Snapshot, Stamp};
 pub use map::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Map, MapOp, Pair, Watermark};
 pub use reader::LogReader;
 pub use sled_map::SledMap;

@@ -47,6 +47,23 @@ pub struct NewEntry {
     pub payload: Vec<u8>,
 }
 
+/// The [`Entry::kind`] of what a [`crate::Commit`]'s machine wrote. Other kinds in such a log are the engine's own.
+pub const COMMAND: u16 = 1;
+/// What the engine says of itself: which segments it has compacted.
+pub(crate) const OWN: u16 = u16::MAX;
+
+/// What is left of an entry's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kept {
+    /// All of it, as it was written.
+    #[default]
+    Whole,
+    /// What compaction put in its place.
+    Part,
+    /// Nothing: compaction dropped it.
+    Nothing,
+}
+
 /// A durable entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -60,7 +77,9 @@ pub struct Entry {
     pub previous: [u8; 32],
     /// Its own hash, over everything above and the payload's hash.
     pub hash: [u8; 32],
-    /// The payload.
+    /// Whether the payload is the one that was written.
+    pub kept: Kept,
+    /// The payload, or what compaction left of it.
     pub payload: Vec<u8>,
 }
 
@@ -80,6 +99,8 @@ pub struct Head {
 pub struct Verified {
     /// Entries checked.
     pub entries: u64,
+    /// Those of which compaction left a part or nothing.
+    pub reduced: u64,
     /// Bytes of frames checked.
     pub bytes: u64,
     /// The hash of the last one.

@@ -1,5 +1,7 @@
 //! What a service is to the commit engine: commands in, entries and answers out.
 
+use std::io::{Read, Write};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -8,7 +10,7 @@ use crate::map::MapOp;
 /// When an entry happens: given once by the engine, written in the entry's frame, the same at every replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Stamp {
-    /// The entry's place in the log, from 1, without gaps. In `decide`, the place that an entry would get.
+    /// The entry's place in the log, from 1; some places hold entries of the engine's own. In `decide`, the place that an entry would get.
     pub sequence: u64,
     /// Nanoseconds since 1970 from the injected clock; strictly increasing from entry to entry.
     pub at: u64,
@@ -81,6 +83,53 @@ impl<N> Effects<N> {
     }
 }
 
+/// A picture of a machine's state, taken on the writer's thread and written as bytes on another while commands go on.
+pub struct Snapshot(Box<Writing>);
+
+type Writing = dyn FnOnce(&mut dyn Write) -> Result<(), String> + Send;
+
+impl Snapshot {
+    /// A picture that `write` turns into bytes later. It should hold pages behind `Arc`, or a clone of something small: taking it is the
+    /// only part of a checkpoint that commands wait for.
+    pub fn new(write: impl FnOnce(&mut dyn Write) -> Result<(), String> + Send + 'static) -> Self {
+        Self(Box::new(write))
+    }
+
+    /// A state that is so small that it is turned into bytes at once.
+    #[must_use]
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self::new(move |out| out.write_all(&bytes).map_err(|error| error.to_string()))
+    }
+
+    /// Writes the picture.
+    ///
+    /// # Errors
+    /// A sentence, if the state cannot be written as bytes or `out` refuses.
+    pub fn write(self, out: &mut dyn Write) -> Result<(), String> {
+        (self.0)(out)
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Snapshot")
+    }
+}
+
+/// What stays of an entry when the log is compacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep<E> {
+    /// All of it.
+    Whole,
+    /// This in its place.
+    Part(E),
+    /// Its header in the hash chain; it is not applied any more.
+    Nothing,
+}
+
+/// Says of each old entry what stays of it.
+pub type Reducer<E> = Box<dyn Fn(&E, Stamp) -> Keep<E> + Send>;
+
 /// A deterministic state machine over log entries.
 ///
 /// `decide` only looks; `apply` is the only place where the state changes, live and at replay alike, so that the two cannot drift
@@ -107,17 +156,24 @@ pub trait Machine: Send + 'static {
     /// A sentence, if the entry contradicts the state; live, the command is then undone and refused; at replay, opening fails.
     fn apply(&mut self, entry: &Self::Entry, stamp: Stamp, effects: &mut Effects<Self::Notice>) -> Result<(), String>;
 
-    /// The whole state as bytes, for a checkpoint.
+    /// A picture of the whole state, for a checkpoint. Commands wait while it is taken, not while it is written.
     ///
     /// # Errors
     /// A sentence; then no checkpoint is written, and the next start replays more.
-    fn save(&self) -> Result<Vec<u8>, String>;
+    fn save(&self) -> Result<Snapshot, String>;
 
-    /// Takes over a state that `save` made; called on a fresh machine.
+    /// Takes over a state that `save` wrote; called on a fresh machine, which is thrown away after an error.
     ///
     /// # Errors
     /// A sentence, for instance for a format that this version no longer knows; then the checkpoint is passed over.
-    fn load(&mut self, bytes: &[u8]) -> Result<(), String>;
+    fn load(&mut self, from: &mut dyn Read) -> Result<(), String>;
+
+    /// What may leave the log, judged by the state as it is now; asked when [`crate::Commit::compact`] begins. It is then asked about
+    /// each command's entry up to now, also about those reduced before. Law: replaying what stays, from the first entry on, comes to the
+    /// same state and the same projection as replaying the whole. `None`: everything stays.
+    fn reducer(&self) -> Option<Reducer<Self::Entry>> {
+        None
+    }
 
     /// An entry as bytes. JSON unless a machine has a denser form.
     ///

@@ -54,7 +54,7 @@ pub(crate) fn scan(file: &dyn DiskFile, path: &Path, identity: &[u8; 32], first:
             hash: header.hash,
             at: header.at,
         };
-        offset += frame::frame_len(header.length);
+        offset += header.frame_len();
     }
     let last = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let mut later = offset + ALIGN;

@@ -7,8 +7,8 @@ use tokio::runtime::Runtime;
 use crate::checkpoint;
 use crate::commit::{CommitOptions, Recovery};
 use crate::core::Core;
-use crate::error::{Result, StoreError};
-use crate::log::Head;
+use crate::error::{At, Result, StoreError};
+use crate::log::{COMMAND, Kept};
 use crate::machine::{Effects, Machine, Stamp};
 use crate::map::{Map, MapOp, Watermark};
 use crate::reader::LogReader;
@@ -36,15 +36,16 @@ pub(crate) fn open<M: Machine>(
     let disk = options.disk.as_ref();
     let mut watermark = runtime.block_on(map.watermark())?;
     let mut known = vec![(watermark.log, watermark.sequence)];
-    let newest = checkpoint::list(disk, &options.dir.join(CHECKPOINTS))?.into_iter().next();
-    if let Some(found) = &newest
-        && let Some((identity, head, _)) = checkpoint::read(disk, &found.path)?
-    {
-        known.push((identity, head.sequence));
+    let checkpoints = options.dir.join(CHECKPOINTS);
+    disk.create_dir(&checkpoints).at("creating", &checkpoints)?;
+    for found in checkpoint::list(disk, &checkpoints)? {
+        if let Some(reading) = checkpoint::read(disk, &found.path)? {
+            known.push((reading.identity, reading.head.sequence));
+        }
     }
     let (core, torn_bytes) = Core::open(&options.dir.join(LOG), options.log, options.disk.clone(), &known)?;
     let identity = core.reader().identity();
-    let projection_rebuilt = core.head().sequence > 0 && watermark.log != identity;
+    let mut projection_rebuilt = core.head().sequence > 0 && watermark.log != identity;
     if watermark.log != identity && watermark != Watermark::default() {
         tracing::error!("the projection belongs to another log; it is made anew");
         runtime.block_on(map.clear())?;
@@ -55,7 +56,13 @@ pub(crate) fn open<M: Machine>(
             sequence: 0,
         };
     }
-    let (mut machine, begin) = restore(options, &identity, &fresh, watermark.sequence)?;
+    if watermark.sequence > 0 && watermark.sequence < core.reader().compacted() {
+        // Entries that it has not seen are no longer as they were; only all of them together still come to the same.
+        tracing::warn!("the projection is older than the log's compaction; it is made anew");
+        runtime.block_on(map.clear())?;
+        (projection_rebuilt, watermark.sequence) = (true, 0);
+    }
+    let (mut machine, begin) = restore(options, core.reader(), &fresh, watermark.sequence)?;
     let (mut ops, mut at) = (Vec::new(), watermark.sequence);
     let replayed = replay(
         core.reader(),
@@ -95,28 +102,34 @@ pub(crate) fn open<M: Machine>(
 
 /// The machine alone, as of the newest durable entry.
 pub(crate) fn machine<M: Machine>(options: &CommitOptions, log: &LogReader, fresh: impl Fn() -> M) -> Result<M> {
-    let (mut machine, begin) = restore(options, &log.identity(), fresh, log.head().sequence)?;
+    let (mut machine, begin) = restore(options, log, fresh, log.head().sequence)?;
     replay(log, &mut machine, begin, &mut |_, _, _| Ok(()))?;
     Ok(machine)
 }
 
 /// A machine from the newest valid checkpoint that is not beyond `most`, and the checkpoint's sequence; a fresh one if there is none.
-fn restore<M: Machine>(options: &CommitOptions, identity: &[u8; 32], fresh: impl Fn() -> M, most: u64) -> Result<(M, u64)> {
+/// One from before a compaction is not valid: the entries after it are no longer as they were.
+fn restore<M: Machine>(options: &CommitOptions, log: &LogReader, fresh: impl Fn() -> M, most: u64) -> Result<(M, u64)> {
     let disk = options.disk.as_ref();
     for found in checkpoint::list(disk, &options.dir.join(CHECKPOINTS))? {
-        if found.sequence > most {
+        if found.sequence > most || found.sequence < log.compacted() {
             continue;
         }
         let reason = match checkpoint::read(disk, &found.path)? {
-            Some((log, Head { sequence, .. }, _)) if log != *identity || sequence != found.sequence => "it is of another log".to_owned(),
-            Some((_, head, state)) => {
+            Some(reading) if reading.identity != log.identity() || reading.head.sequence != found.sequence => {
+                "it is of another log".to_owned()
+            }
+            Some(mut reading) => {
                 let mut machine = fresh();
-                match machine.load(&state) {
-                    Ok(()) => return Ok((machine, head.sequence)),
+                let loaded = machine
+                    .load(&mut reading)
+                    .and_then(|()| reading.finish().map_err(|error| error.to_string()));
+                match loaded {
+                    Ok(()) => return Ok((machine, found.sequence)),
                     Err(reason) => reason,
                 }
             }
-            None => "its checksum does not fit".to_owned(),
+            None => "its checksum does not fit, or this version does not know its form".to_owned(),
         };
         tracing::warn!(path = %found.path.display(), %reason, "a checkpoint is passed over");
     }
@@ -132,22 +145,19 @@ fn replay<M: Machine>(log: &LogReader, machine: &mut M, begin: u64, project: &mu
             return Ok(next - 1 - begin);
         };
         for entry in page {
-            let refuse = |reason: String| StoreError::Entry {
-                sequence: entry.sequence,
-                reason,
-            };
-            let decoded = M::decode(&entry.payload).map_err(refuse)?;
             let mut effects = Effects::default();
-            machine
-                .apply(
-                    &decoded,
-                    Stamp {
-                        sequence: entry.sequence,
-                        at: entry.at,
-                    },
-                    &mut effects,
-                )
-                .map_err(refuse)?;
+            if entry.kind == COMMAND && entry.kept != Kept::Nothing {
+                let refuse = |reason: String| StoreError::Entry {
+                    sequence: entry.sequence,
+                    reason,
+                };
+                let decoded = M::decode(&entry.payload).map_err(refuse)?;
+                let stamp = Stamp {
+                    sequence: entry.sequence,
+                    at: entry.at,
+                };
+                machine.apply(&decoded, stamp, &mut effects).map_err(refuse)?;
+            }
             project(entry.sequence, &mut effects.ops, entry.sequence == last)?;
         }
         next = last + 1;

@@ -2,18 +2,20 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::checkpoint;
 use crate::commit::{CommitOptions, Health, Recovery};
+use crate::compact::{Compaction, KeepBytes};
 use crate::core::Core;
 use crate::error::{Result, StoreError, panic_text};
-use crate::log::{GROUP_BYTES, NewEntry};
-use crate::machine::{Decision, Effects, Machine, Stamp};
+use crate::keeper::{self, Compacting, Helper, Keeper, KeeperState, Picture, Work};
+use crate::log::{COMMAND, GROUP_BYTES, NewEntry, OWN};
+use crate::machine::{Decision, Effects, Keep, Machine, Stamp};
 use crate::map::{Map, MapOp, Watermark};
 use crate::reader::LogReader;
 use crate::replay;
@@ -23,8 +25,6 @@ use crate::sled_map;
 const GROUP_COMMANDS: usize = 8_192;
 /// Notices that wait for a slow subscriber.
 const NOTICES: usize = 4_096;
-/// What frames of this engine's entries are marked with.
-const KIND: u16 = 1;
 
 pub(crate) type Answered = Box<dyn FnOnce(Result<()>) + Send>;
 pub(crate) type Look<M> = Box<dyn FnOnce(&M) -> Answered + Send>;
@@ -33,6 +33,9 @@ pub(crate) enum Job<M: Machine> {
     Command(M::Command, oneshot::Sender<Result<M::Answer>>),
     Read(Look<M>),
     Checkpoint(oneshot::Sender<Result<()>>),
+    Compact(oneshot::Sender<Result<Compaction>>),
+    /// Put an entry of the engine's own into the log, and take a picture after it: for the keeper.
+    Attest(Vec<u8>, SyncSender<Result<Picture>>),
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -53,8 +56,12 @@ struct Writer<M: Machine, F> {
     machine: M,
     /// The stamp given to the last entry decided on.
     last: Stamp,
-    /// The sequence of the newest checkpoint.
+    /// The entry of the newest picture taken for a checkpoint.
     checkpoint: u64,
+    /// Bytes of entries since then.
+    bytes: u64,
+    helper: Helper,
+    keeper: Arc<KeeperState>,
     health: Arc<Mutex<Health>>,
     notices: broadcast::Sender<(u64, M::Notice)>,
     group: Group<M::Notice>,
@@ -85,10 +92,10 @@ pub(crate) fn run<M: Machine, F: Fn() -> M>(
     options: CommitOptions,
     map: Arc<dyn Map>,
     fresh: F,
-    mut queue: mpsc::Receiver<Job<M>>,
+    (jobs, mut queue): (mpsc::WeakSender<Job<M>>, mpsc::Receiver<Job<M>>),
     opened: &SyncSender<Result<Opened<M>>>,
 ) {
-    let writer = catch_unwind(AssertUnwindSafe(|| Writer::open(options, map, fresh)));
+    let writer = catch_unwind(AssertUnwindSafe(|| Writer::open(options, map, fresh, jobs)));
     let (mut writer, recovery) = match writer {
         Ok(Ok(writer)) => writer,
         Ok(Err(error)) => return drop(opened.send(Err(error))),
@@ -112,25 +119,30 @@ pub(crate) fn run<M: Machine, F: Fn() -> M>(
     }
     let closing = writer.serve(&mut queue);
     queue.close();
-    let result = writer.write_checkpoint();
+    // The keeper may wait for one of these, so they go before it is waited for.
+    let late = std::iter::from_fn(|| queue.blocking_recv())
+        .filter(|job| !matches!(job, Job::Attest(..) | Job::Read(_)))
+        .collect::<Vec<_>>();
+    let result = writer.last_checkpoint();
     *writer.health.lock() = Health::Closed;
     // The folder is free before anybody hears that it is closed.
     drop(writer);
     if let Some(answer) = closing {
         let _ = answer.send(result);
     }
-    while let Ok(job) = queue.try_recv() {
+    for job in late {
         match job {
             Job::Command(_, answer) => drop(answer.send(Err(StoreError::Closed))),
-            Job::Read(_) => {}
             Job::Checkpoint(answer) => drop(answer.send(Err(StoreError::Closed))),
+            Job::Compact(answer) => drop(answer.send(Err(StoreError::Closed))),
             Job::Close(answer) => drop(answer.send(Ok(()))),
+            Job::Read(_) | Job::Attest(..) => {}
         }
     }
 }
 
 impl<M: Machine, F: Fn() -> M> Writer<M, F> {
-    fn open(options: CommitOptions, map: Arc<dyn Map>, fresh: F) -> Result<(Self, Recovery)> {
+    fn open(options: CommitOptions, map: Arc<dyn Map>, fresh: F, jobs: mpsc::WeakSender<Job<M>>) -> Result<(Self, Recovery)> {
         let begin = Instant::now();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -143,6 +155,9 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         let restored = replay::open(&options, &map, &runtime, &fresh)?;
         let head = restored.core.head();
         let mut recovery = restored.recovery;
+        let keeper = Keeper::new(options.clone(), map.clone(), restored.core.reader().clone(), recovery.checkpoint)?;
+        let state = keeper.state();
+        let helper = Helper::start(keeper, move |payload| ask(&jobs, payload))?;
         let mut writer = Self {
             runtime,
             map,
@@ -154,17 +169,17 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
                 at: head.at,
             },
             checkpoint: recovery.checkpoint,
+            bytes: 0,
+            helper,
+            keeper: state,
             health: Arc::new(Mutex::new(Health::Good)),
             notices: broadcast::channel(NOTICES).0,
             group: Group::default(),
             options,
         };
         let every = writer.options.checkpoint_every;
-        if every > 0
-            && recovery.replayed >= every
-            && let Err(error) = writer.write_checkpoint()
-        {
-            tracing::warn!(%error, "no checkpoint could be written after recovery; the next start replays again");
+        if every > 0 && recovery.replayed >= every {
+            writer.begin_checkpoint();
         }
         recovery.took = begin.elapsed();
         Ok((writer, recovery))
@@ -185,8 +200,19 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
                     }
                     Job::Checkpoint(answer) => {
                         self.flush();
-                        let _ = answer.send(self.write_checkpoint());
+                        match self.picture() {
+                            Ok(picture) => self.hand_over(Work::Checkpoint(picture, Some(answer))),
+                            Err(error) => drop(answer.send(Err(error))),
+                        }
                     }
+                    Job::Compact(answer) => {
+                        self.flush();
+                        match self.compacting() {
+                            Ok(compacting) => self.hand_over(Work::Compact(compacting, answer)),
+                            Err(error) => drop(answer.send(Err(error))),
+                        }
+                    }
+                    Job::Attest(payload, answer) => drop(answer.send(self.attest(payload))),
                     Job::Close(answer) => {
                         self.flush();
                         return Some(answer);
@@ -196,18 +222,22 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
                 next = if full { None } else { queue.try_recv().ok() };
             }
             self.flush();
-            let every = self.options.checkpoint_every;
-            if every > 0
-                && self.core.failed().is_none()
-                && self.core.head().sequence - self.checkpoint >= every
-                && let Err(error) = self.write_checkpoint()
-            {
-                tracing::warn!(%error, "no checkpoint could be written; the next start replays more");
-                // Not again for every group: the log holds everything anyhow.
-                self.checkpoint = self.core.head().sequence;
+            if self.is_due() {
+                self.begin_checkpoint();
             }
         }
         None
+    }
+
+    fn is_due(&self) -> bool {
+        let CommitOptions {
+            checkpoint_every,
+            checkpoint_bytes,
+            ..
+        } = self.options;
+        let many = checkpoint_every > 0 && self.core.head().sequence - self.checkpoint >= checkpoint_every;
+        let large = checkpoint_bytes > 0 && self.bytes >= checkpoint_bytes;
+        (many || large) && !self.keeper.busy.load(Ordering::SeqCst) && *self.health.lock() == Health::Good
     }
 
     fn command(&mut self, command: M::Command, answer: oneshot::Sender<Result<M::Answer>>) {
@@ -271,7 +301,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         self.last = stamp;
         self.group.bytes += got;
         self.group.entries.push(NewEntry {
-            kind: KIND,
+            kind: COMMAND,
             at: stamp.at,
             payload,
         });
@@ -296,6 +326,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         }
         match self.core.append(&group.entries) {
             Ok(head) => {
+                self.bytes += group.bytes as u64;
                 let watermark = Watermark {
                     log: self.core.reader().identity(),
                     sequence: head.sequence,
@@ -346,24 +377,122 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         self.machine = (self.fresh)();
     }
 
-    /// The projection first: a checkpoint ahead of it is of no use to a start that must project the entries between them.
-    fn write_checkpoint(&mut self) -> Result<()> {
+    /// The state as of the newest durable entry. Nothing may wait for a sync.
+    fn picture(&mut self) -> Result<Picture> {
         match &*self.health.lock() {
             Health::Degraded { cause } => return Err(StoreError::Degraded { cause: cause.clone() }),
             Health::Closed => return Err(StoreError::Closed),
             Health::Good => {}
         }
-        let head = self.core.head();
-        self.runtime.block_on(self.map.flush())?;
-        if head.sequence == self.checkpoint {
-            return Ok(());
-        }
         let state = catch_unwind(AssertUnwindSafe(|| self.machine.save()))
             .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
             .map_err(|reason| StoreError::Broken { reason })?;
-        let dir = self.options.dir.join(replay::CHECKPOINTS);
-        checkpoint::write(self.options.disk.as_ref(), &dir, &self.core.reader().identity(), head, &state)?;
-        self.checkpoint = head.sequence;
-        Ok(())
+        let head = self.core.head();
+        // Also if it cannot be written: not again for every group, the log holds everything anyhow.
+        (self.checkpoint, self.bytes) = (head.sequence, 0);
+        Ok(Picture { head, state })
     }
+
+    fn begin_checkpoint(&mut self) {
+        match self.picture() {
+            Ok(picture) => self.hand_over(Work::Checkpoint(picture, None)),
+            Err(error) => {
+                tracing::warn!(%error, "no checkpoint could be taken; the next start replays more");
+                (self.checkpoint, self.bytes) = (self.core.head().sequence, 0);
+            }
+        }
+    }
+
+    /// Waits until it is written.
+    fn last_checkpoint(&mut self) -> Result<()> {
+        let picture = self.picture()?;
+        let (answer, answered) = oneshot::channel();
+        self.hand_over(Work::Checkpoint(picture, Some(answer)));
+        answered.blocking_recv().unwrap_or_else(|_| Err(keeper::ended()))
+    }
+
+    /// Everything up to now in closed segments, and what the machine says about it now.
+    fn compacting(&mut self) -> Result<Compacting> {
+        let picture = self.picture()?;
+        let reduce = self.machine.reducer();
+        let segments = match self.core.roll() {
+            Ok(segments) => segments,
+            Err(error) => {
+                if self.core.failed().is_some() {
+                    self.degrade(&error);
+                }
+                return Err(error);
+            }
+        };
+        let keep: KeepBytes = Box::new(move |entry| {
+            let Some(reduce) = &reduce else { return Ok(Keep::Whole) };
+            let refuse = |reason| StoreError::Entry {
+                sequence: entry.sequence,
+                reason,
+            };
+            let decoded = M::decode(&entry.payload).map_err(refuse)?;
+            let stamp = Stamp {
+                sequence: entry.sequence,
+                at: entry.at,
+            };
+            Ok(match reduce(&decoded, stamp) {
+                Keep::Whole => Keep::Whole,
+                Keep::Part(part) => Keep::Part(M::encode(&part).map_err(refuse)?),
+                Keep::Nothing => Keep::Nothing,
+            })
+        });
+        Ok(Compacting { picture, segments, keep })
+    }
+
+    fn attest(&mut self, payload: Vec<u8>) -> Result<Picture> {
+        self.flush();
+        if let Health::Degraded { cause } = &*self.health.lock() {
+            return Err(StoreError::Degraded { cause: cause.clone() });
+        }
+        let at = (self.options.clock)().max(self.last.at.saturating_add(1));
+        let entry = NewEntry { kind: OWN, at, payload };
+        let head = match self.core.append(&[entry]) {
+            Ok(head) => head,
+            Err(error) => {
+                if self.core.failed().is_some() {
+                    self.degrade(&error);
+                }
+                return Err(error);
+            }
+        };
+        self.last = Stamp {
+            sequence: head.sequence,
+            at,
+        };
+        let watermark = Watermark {
+            log: self.core.reader().identity(),
+            sequence: head.sequence,
+        };
+        if let Err(error) = self.runtime.block_on(self.map.apply(Vec::new(), watermark)) {
+            self.degrade(&error);
+            return Err(error);
+        }
+        self.picture()
+    }
+
+    fn hand_over(&mut self, work: Work) {
+        self.keeper.busy.store(true, Ordering::SeqCst);
+        if let Helper::Inline(keeper) = &self.helper {
+            let keeper = keeper.clone();
+            keeper.work(work, &mut |payload| self.attest(payload));
+            self.keeper.busy.store(false, Ordering::SeqCst);
+        } else if let Helper::Thread { work: Some(to), .. } = &self.helper {
+            // Refused only if the keeper's thread panicked; whoever waits for an answer learns that it is gone.
+            let _ = to.send(work);
+        }
+    }
+}
+
+/// The keeper's wish, put into the writer's queue.
+fn ask<M: Machine>(jobs: &mpsc::WeakSender<Job<M>>, payload: Vec<u8>) -> Result<Picture> {
+    let (answer, answered) = std::sync::mpsc::sync_channel(1);
+    let jobs = jobs.upgrade().ok_or(StoreError::Closed)?;
+    jobs.blocking_send(Job::Attest(payload, answer)).map_err(|_| StoreError::Closed)?;
+    drop(jobs);
+    answered.recv().map_err(|_| StoreError::Closed)?
 }

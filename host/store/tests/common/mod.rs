@@ -1,14 +1,15 @@
 //! What several tests need: a disk that fails on demand, a small machine, copies of folders.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
-use std::io;
+use std::any::Any;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use youji_store::{
-    Commit, CommitOptions, Decision, Disk, DiskFile, Effects, LogOptions, Machine, RealDisk, Recovery, Result, SledMap, Stamp,
+    Commit, CommitOptions, Decision, Disk, DiskFile, Effects, LogOptions, Machine, RealDisk, Recovery, Result, SledMap, Snapshot, Stamp,
 };
 
 /// Small segments and steps, so that rolling over and growing happen all the time.
@@ -94,6 +95,9 @@ impl Disk for FaultyDisk {
     }
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         RealDisk.sync_dir(dir)
+    }
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>> {
+        RealDisk.lock(path)
     }
 }
 
@@ -195,12 +199,12 @@ impl Machine for Adder {
         }
     }
 
-    fn save(&self) -> std::result::Result<Vec<u8>, String> {
-        serde_json::to_vec(self).map_err(|error| error.to_string())
+    fn save(&self) -> std::result::Result<Snapshot, String> {
+        serde_json::to_vec(self).map(Snapshot::of).map_err(|error| error.to_string())
     }
 
-    fn load(&mut self, bytes: &[u8]) -> std::result::Result<(), String> {
-        *self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    fn load(&mut self, from: &mut dyn Read) -> std::result::Result<(), String> {
+        *self = serde_json::from_reader(from).map_err(|error| error.to_string())?;
         Ok(())
     }
 }
