@@ -85,4 +85,9 @@ impl Directory for StoredNames {
         let known = self.0.publishers().into_iter().find(|known| known.id == *publisher)?;
         Some(known.name)
     }
+
+    fn publisher_key(&self, publisher: &youji_api::PublisherId) -> Option<[u8; 32]> {
+        let known = self.0.publishers().into_iter().find(|known| known.id == *publisher)?;
+        known.allowed.then(|| known.key.to_bytes())
+    }
 }

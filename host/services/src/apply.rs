@@ -160,6 +160,14 @@ impl State {
                 Ok(())
             }
             Change::Audit { .. } => Ok(()),
+            Change::LoginCode { hash, code, keep } => {
+                self.add_login_code(hash, code, *keep, stamp.millis());
+                Ok(())
+            }
+            Change::LoginCodeUsed { hash } => {
+                self.login_codes.remove(hash);
+                Ok(())
+            }
             Change::Row { .. } | Change::RowGone { .. } | Change::Order { .. } => {
                 self.apply_shared(change, stamp, effects);
                 Ok(())
@@ -302,6 +310,22 @@ impl State {
         Ok(())
     }
 
+    fn add_login_code(&mut self, hash: &str, code: &crate::login::LoginCode, keep: usize, now: u64) {
+        self.login_codes.retain(|_, known| now < known.expires);
+        self.login_codes.insert(hash.to_owned(), code.clone());
+        let same = |known: &crate::login::LoginCode| known.person == code.person && known.program == code.program;
+        let mut own: Vec<(u64, String)> = self
+            .login_codes
+            .iter()
+            .filter(|(_, known)| same(known))
+            .map(|(hash, known)| (known.expires, hash.clone()))
+            .collect();
+        own.sort_unstable();
+        for (_, oldest) in own.iter().take(own.len().saturating_sub(keep)) {
+            self.login_codes.remove(oldest);
+        }
+    }
+
     fn remove_row(&mut self, program: &ProgramId, collection: &str, key: &str, effects: Applying<'_>) {
         let rows = self.rows.get_mut(program).and_then(|rows| rows.get_mut(collection));
         let Some(mut row) = rows.and_then(|rows| rows.remove(key)) else {
@@ -318,6 +342,7 @@ impl State {
         if let Some(code) = &state.code {
             self.codes.remove(code);
         }
+        self.login_codes.retain(|_, code| code.person != *person);
         for (program, mine) in &state.programs {
             if let (Some(known), Some(open_id)) = (self.open_ids.get_mut(program), &mine.open_id) {
                 known.remove(open_id);

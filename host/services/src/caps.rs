@@ -22,7 +22,7 @@ impl Capabilities for Services {
         match call {
             Call::IdentityOpenId => Ok(Reply::Text(self.open_id(&caller.person, &caller.program).to_string())),
             Call::IdentityUnionId => Ok(Reply::Text(self.union_id(&caller.person, &caller.publisher).to_string())),
-            Call::IdentityLoginCode { .. } => Err(later("login codes")),
+            Call::IdentityLoginCode { .. } => self.login_code(caller).await.map(Reply::Text),
             Call::PaymentPay(order) => self.pay(caller, order).await,
             Call::PaymentLookup { order_no, .. } => self.lookup(caller, &order_no).await.map(Reply::Fields),
             Call::PaymentAct { .. } => Err(later("acts on orders")),

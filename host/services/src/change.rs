@@ -129,6 +129,15 @@ pub(crate) enum Change {
         day: u64,
         counts: DayCounts,
     },
+    LoginCode {
+        hash: String,
+        code: crate::login::LoginCode,
+        /// At most so many of one person in one program.
+        keep: usize,
+    },
+    LoginCodeUsed {
+        hash: String,
+    },
     /// A use of personal data or a decision about it. Stands in the chain only.
     Audit {
         person: PersonId,

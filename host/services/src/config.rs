@@ -68,6 +68,10 @@ pub trait Directory: Send + Sync {
     fn program_name(&self, program: &ProgramId, language: &str) -> Option<String>;
     /// The publisher's stored name.
     fn publisher_name(&self, publisher: &PublisherId) -> Option<String>;
+    /// The Ed25519 key of a publisher whom the operator allows; none: their servers exchange nothing.
+    fn publisher_key(&self, _publisher: &PublisherId) -> Option<[u8; 32]> {
+        None
+    }
 }
 
 /// Where the kiosk stands.

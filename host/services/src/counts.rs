@@ -50,6 +50,11 @@ impl Services {
             tracing::warn!(%failure, "the day's counts wait");
         }
         self.lapse_old().await;
+        if self.tokens.due(self.now())
+            && let Err(failure) = self.rotate_tokens(false).await
+        {
+            tracing::warn!(%failure, "the token key that is in use goes on");
+        }
         let now = self.now();
         let expired: Vec<(ProgramId, String, String)> = {
             let state = self.state.read();

@@ -20,7 +20,6 @@ pub(crate) struct HostKey {
     secret: Zeroizing<[u8; 32]>,
     signing: SigningKey,
     verifying: VerifyingKey,
-    kid: String,
 }
 
 impl HostKey {
@@ -44,12 +43,10 @@ impl HostKey {
         bytes.zeroize();
         let signing = SigningKey::from_bytes(&seed);
         let verifying = signing.verifying_key();
-        let kid = BASE64URL_NOPAD.encode(&Sha256::digest(verifying.as_bytes())[..12]);
         Ok(HostKey {
             secret,
             signing,
             verifying,
-            kid,
         })
     }
 
@@ -89,15 +86,12 @@ impl HostKey {
 
     /// A signed document: compact JWS with EdDSA, which any JWT library verifies.
     pub(crate) fn sign<T: Serialize>(&self, kind: &str, payload: &T) -> String {
-        let header = serde_json::json!({"alg": "EdDSA", "typ": kind, "kid": self.kid}).to_string();
-        let payload = serde_json::to_vec(payload).unwrap_or_default();
-        let mut document = BASE64URL_NOPAD.encode(header.as_bytes());
-        document.push('.');
-        BASE64URL_NOPAD.encode_append(&payload, &mut document);
-        let signature = self.signing.sign(document.as_bytes());
-        document.push('.');
-        BASE64URL_NOPAD.encode_append(&signature.to_bytes(), &mut document);
-        document
+        compact(&self.signing, kind, payload)
+    }
+
+    /// The key that verifies what this host signs, as a JWK.
+    pub(crate) fn public(&self) -> serde_json::Value {
+        jwk(&self.verifying)
     }
 
     /// The payload of a document that this host signed as `kind`.
@@ -111,6 +105,30 @@ impl HostKey {
             |part: &str| -> Option<serde_json::Value> { serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).ok()?).ok() };
         (json(header)?.get("typ")?.as_str()? == kind).then(|| json(payload))?
     }
+}
+
+/// Names a key: the first 96 bits of its SHA-256.
+pub(crate) fn key_id(key: &VerifyingKey) -> String {
+    BASE64URL_NOPAD.encode(&Sha256::digest(key.as_bytes())[..12])
+}
+
+/// A public key as RFC 8037 writes it.
+pub(crate) fn jwk(key: &VerifyingKey) -> serde_json::Value {
+    let x = BASE64URL_NOPAD.encode(key.as_bytes());
+    serde_json::json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key_id(key), "x": x})
+}
+
+/// Compact JWS (RFC 7515) with EdDSA.
+pub(crate) fn compact<T: Serialize>(key: &SigningKey, kind: &str, payload: &T) -> String {
+    let header = serde_json::json!({"alg": "EdDSA", "typ": kind, "kid": key_id(&key.verifying_key())}).to_string();
+    let payload = serde_json::to_vec(payload).unwrap_or_default();
+    let mut document = BASE64URL_NOPAD.encode(header.as_bytes());
+    document.push('.');
+    BASE64URL_NOPAD.encode_append(&payload, &mut document);
+    let signature = key.sign(document.as_bytes());
+    document.push('.');
+    BASE64URL_NOPAD.encode_append(&signature.to_bytes(), &mut document);
+    document
 }
 
 fn make(path: &Path) -> io::Result<Vec<u8>> {

@@ -12,6 +12,7 @@
 //! | `caps` | `Capabilities`: one line a call |
 //! | `state`, `change`, `apply`, `keys`, `blob` | what decisions look at; entries and what they do; where values stand |
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
+//! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
 //! | `merchants`, `order`, `payment`, `money` | who is paid, what an order must be, the one act of a payment |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | `messaging` | subscriptions, messages, the inbox |
@@ -28,6 +29,7 @@ mod counts;
 mod forget;
 mod hostkey;
 mod keys;
+mod login;
 mod merchants;
 mod messaging;
 pub mod model;
@@ -46,8 +48,10 @@ pub mod sign;
 mod small;
 mod state;
 mod storage;
+mod tokens;
 mod watch;
 
 pub use config::{Clock, Directory, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
+pub use login::Exchanged;
 pub use model::{ConsentRow, Counter, DayCounts, Erased, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};
 pub use services::{OpenError, Services};

@@ -9,6 +9,7 @@ use crate::model::DayCounts;
 use crate::money;
 use crate::sessions::Live;
 use crate::state::State;
+use crate::tokens::TokenKeys;
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ pub struct Services {
     pub(crate) log: Commit<Core>,
     pub(crate) ring: Keyring,
     pub(crate) host: HostKey,
+    pub(crate) tokens: TokenKeys,
     pub(crate) live: Mutex<HashMap<SessionId, Live>>,
     deliver: RwLock<Option<Arc<dyn Deliver>>>,
     directory: RwLock<Option<Arc<dyn Directory>>>,
@@ -76,6 +78,8 @@ impl Services {
         let dir = config.data_dir.clone();
         make_private(&dir)?;
         let host = HostKey::open(&dir.join("host.key")).map_err(|error| folder(&dir.join("host.key"), &error))?;
+        let tokens = dir.join("token.keys");
+        let tokens = TokenKeys::open(&tokens, config.clock.now_ms()).map_err(|error| folder(&tokens, &error))?;
         let ring = Keyring::open(&dir.join("keys"))?;
         let map = Arc::new(SledMap::open(&dir.join("map"))?);
         let mut options = CommitOptions::new(&dir);
@@ -96,6 +100,7 @@ impl Services {
             log,
             ring,
             host,
+            tokens,
             live: Mutex::default(),
             deliver: RwLock::default(),
             directory: RwLock::default(),
@@ -280,6 +285,11 @@ impl Services {
         let directory = self.directory.read().clone();
         let name = directory.and_then(|directory| directory.program_name(program, language));
         name.unwrap_or_else(|| program.to_string())
+    }
+
+    pub(crate) fn publisher_key(&self, publisher: &PublisherId) -> Option<[u8; 32]> {
+        let directory = self.directory.read().clone();
+        directory.and_then(|directory| directory.publisher_key(publisher))
     }
 
     pub(crate) fn publisher_name(&self, publisher: &PublisherId, language: &str) -> String {

@@ -19,6 +19,8 @@ pub(crate) struct State {
     pub(crate) codes: BTreeMap<String, PersonId>,
     /// Who stands behind an open id.
     pub(crate) open_ids: BTreeMap<ProgramId, BTreeMap<OpenId, PersonId>>,
+    /// By the code's keyed hash.
+    pub(crate) login_codes: BTreeMap<String, crate::login::LoginCode>,
     pub(crate) merchants: BTreeMap<PublisherId, BTreeMap<String, Names>>,
     /// By program, collection and key.
     pub(crate) rows: BTreeMap<ProgramId, BTreeMap<String, BTreeMap<String, RowState>>>,

@@ -3,7 +3,7 @@
 use super::App;
 use super::extract::token;
 use super::net::Peer;
-use super::routes::Who;
+use super::routes::{TOKEN, Who};
 use super::seats::Seat;
 use crate::problem::Problem;
 use axum::extract::{Request, State};
@@ -54,6 +54,8 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     let authority = own_authority(app, request)?;
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    // What carries no cookie gains nothing by being sent from another page; and servers have no origin.
+    let changes = changes && request.uri().path() != TOKEN;
     check_origin(headers, &authority, changes || headers.contains_key(header::UPGRADE))?;
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     if peer.is_some_and(|peer| !app.requests.take(peer)) {
@@ -147,7 +149,7 @@ pub(crate) struct AtSeat(pub(crate) Arc<Seat>);
 /// Lets through who may use the route.
 pub(crate) async fn principal(State((app, who)): State<(Arc<App>, Who)>, mut request: Request, next: Next) -> Response {
     match who {
-        Who::Anyone => {}
+        Who::Anyone | Who::Publisher => {}
         Who::Person => {
             let seat = token(request.headers(), &app.seat_cookie).and_then(|hash| app.seats.get(&hash));
             let Some(seat) = seat else {

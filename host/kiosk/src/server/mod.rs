@@ -9,6 +9,7 @@
 //! | `seats` | who sits at which device |
 //! | `bucket` | rates |
 //! | `pages`, `visit`, `person`, `operate` | the handlers, by who uses them |
+//! | `token` | tokens for publishers' own servers |
 //! | `socket`, `frames` | the session socket |
 
 mod bucket;
@@ -22,6 +23,7 @@ mod person;
 pub mod routes;
 mod seats;
 mod socket;
+mod token;
 mod visit;
 
 pub use guard::CONTENT_SECURITY_POLICY;

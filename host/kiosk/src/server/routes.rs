@@ -1,6 +1,6 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, guard, operate, pages, person, socket, visit};
+use super::{App, guard, operate, pages, person, socket, token, visit};
 use crate::problem::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -17,6 +17,8 @@ pub enum Who {
     Person,
     /// Who signed in with the operator's PIN.
     Operator,
+    /// A publisher's own server, which shows in the body who it is and sends neither cookie nor origin.
+    Publisher,
 }
 
 /// One route.
@@ -30,6 +32,9 @@ pub struct Route {
     pub who: Who,
 }
 
+/// Where a publisher's server exchanges a login code.
+pub(crate) const TOKEN: &str = "/api/token";
+
 type Entry = (Route, MethodRouter<Arc<App>>);
 
 fn table() -> Vec<Entry> {
@@ -39,7 +44,7 @@ fn table() -> Vec<Entry> {
     fn act(path: &'static str, who: Who, handler: MethodRouter<Arc<App>>) -> Entry {
         (Route { method: "POST", path, who }, handler)
     }
-    use Who::{Anyone, Operator, Person};
+    use Who::{Anyone, Operator, Person, Publisher};
     vec![
         read("/", Anyone, get(pages::page)),
         read("/M/{code}", Anyone, get(pages::page)),
@@ -48,6 +53,8 @@ fn table() -> Vec<Entry> {
         read("/program/{digest}/{*path}", Anyone, get(pages::program)),
         read("/healthz", Anyone, get(pages::health)),
         read("/metrics", Anyone, get(pages::metrics)),
+        read("/.well-known/jwks.json", Anyone, get(token::keys)),
+        act(TOKEN, Publisher, post(token::exchange)),
         read("/api/state", Anyone, get(visit::state)),
         act("/api/visitor", Anyone, post(visit::visitor)),
         act("/api/sign-in", Anyone, post(visit::sign_in)),
@@ -73,6 +80,7 @@ fn table() -> Vec<Entry> {
         read("/api/operator/summary", Operator, get(operate::summary)),
         act("/api/operator/publishers", Operator, post(operate::publishers)),
         act("/api/operator/top-up", Operator, post(operate::top_up)),
+        act("/api/operator/token-keys", Operator, post(token::rotate)),
         act("/api/operator/reset", Operator, post(operate::reset)),
         read("/api/operator/posters", Operator, get(operate::posters)),
     ]
