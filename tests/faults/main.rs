@@ -5,6 +5,7 @@ mod codes;
 mod disk;
 mod fuzz;
 mod guests;
+mod left;
 mod packages;
 mod page;
 mod signals;

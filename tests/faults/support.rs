@@ -190,6 +190,14 @@ impl Kiosk {
         tokio::time::timeout(Duration::from_secs(60), end).await?
     }
 
+    /// Starts one, and kills it after that time, whatever it is at.
+    pub(crate) async fn killed_at_start(data: &Path, after: Duration) -> Result<()> {
+        let (mut child, _stdout, _stderr) = Self::spawn(PLAIN, data).await?;
+        tokio::time::sleep(after).await;
+        child.kill().await?;
+        Ok(())
+    }
+
     #[allow(clippy::type_complexity, reason = "said once")]
     async fn spawn(
         around: &[&str],
@@ -243,6 +251,15 @@ impl Kiosk {
         let mut seat = self.seat();
         seat.post("/api/sign-in", &json!({"code": ANN, "pin": PIN})).await?.ok()?;
         Ok(seat)
+    }
+
+    /// Everybody whom the operator's page lists.
+    pub(crate) async fn people(&self) -> Result<Vec<Value>> {
+        let mut seat = self.seat();
+        let pin = json!({"pin": self.report["operatorPin"]});
+        seat.post("/api/operator/sign-in", &pin).await?.ok()?;
+        let summary = seat.get("/api/operator/summary").await?.ok()?;
+        Ok(summary["people"].as_array().cloned().unwrap_or_default())
     }
 
     /// The guest's code as the host printed it.

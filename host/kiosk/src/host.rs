@@ -83,7 +83,8 @@ pub enum HostError {
 }
 
 impl Host {
-    /// Opens or makes the data folder and composes what is in it. Needs a multi-threaded Tokio runtime.
+    /// Opens or makes the data folder, composes what is in it, and erases visitors whom an earlier run left behind. Needs a
+    /// multi-threaded Tokio runtime.
     ///
     /// # Errors
     /// See [`HostError`].
@@ -144,7 +145,26 @@ impl Host {
             _folder: folder,
         });
         host.record("start", json!({"version": env!("CARGO_PKG_VERSION"), "address": host.public_url()}));
+        host.forget_those_left_behind().await?;
         Ok(host)
+    }
+
+    /// Visitors of a run that was killed: the seats that led to them are gone, so nobody else would ever erase them.
+    async fn forget_those_left_behind(&self) -> Result<(), HostError> {
+        let left = self.services.forget_visitors().await.map_err(|failure| HostError::Part {
+            part: "erasing the visitors of the last run",
+            reason: format!(
+                "{failure}. Nobody is let in before they are gone: look at the disk of {}, and start again",
+                self.config.data_dir.display()
+            ),
+        })?;
+        for erased in &left {
+            self.record("reset", json!({"reason": "start", "visitor": true, "erased": erased}));
+        }
+        if !left.is_empty() {
+            tracing::info!(visitors = left.len(), "visitors of the last run were erased");
+        }
+        Ok(())
     }
 
     /// What it was made with.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -118,9 +118,18 @@ struct Rotating {
 impl Rotating {
     fn open(folder: &Path, bytes_max: u64) -> std::io::Result<Rotating> {
         let path = folder.join("events.jsonl");
-        let file = append(&path)?;
+        let mut file = append(&path)?;
+        let bytes = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if bytes > 0 {
+            file.read_exact_at(&mut last, bytes - 1)?;
+        }
+        // A kill may have cut the last line short; the next one begins anew.
+        if last != [b'\n'] {
+            file.write_all(b"\n")?;
+        }
         Ok(Rotating {
-            bytes: file.metadata()?.len(),
+            bytes,
             older: folder.join("events.1.jsonl"),
             path,
             out: BufWriter::new(file),
@@ -142,7 +151,7 @@ impl Rotating {
 }
 
 fn append(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]
@@ -163,6 +172,20 @@ mod tests {
         assert_eq!(last, json!({"v": 1, "at": 99, "kind": "test", "number": 99}));
         let older = std::fs::metadata(folder.path().join("events.1.jsonl")).unwrap().len();
         assert!(text.len() as u64 <= 2_000 && older <= 2_000);
+    }
+
+    #[test]
+    fn a_line_that_a_kill_cut_short_spoils_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        std::fs::write(&path, "{\"v\":1,\"at\":7,\"ki").unwrap();
+        for number in 0..2 {
+            let journal = Journal::open(folder.path(), 2_000).unwrap();
+            journal.write(number, "test", json!({}));
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        let whole = text.lines().map(|line| serde_json::from_str::<Value>(line).is_ok());
+        assert_eq!(whole.collect::<Vec<_>>(), [false, true, true], "{text}");
     }
 
     #[test]

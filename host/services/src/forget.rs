@@ -44,6 +44,24 @@ impl Services {
         self.erase(id).await
     }
 
+    /// Erases every visitor, as [`forget`](Self::forget) does: a host that starts calls it before it serves anybody, since no screen of
+    /// an earlier run can lead to them any more. Answers how much of each kind, a visitor each.
+    ///
+    /// # Errors
+    /// "failed" when it could not be made durable; those before are gone, and repeating it goes on.
+    pub async fn forget_visitors(&self) -> Result<Vec<Erased>, Failure> {
+        let visitors: Vec<PersonId> = {
+            let state = self.state.read();
+            let visitors = state.people.iter().filter(|(_, person)| person.visitor);
+            visitors.map(|(id, _)| id.clone()).collect()
+        };
+        let mut erased = Vec::with_capacity(visitors.len());
+        for visitor in &visitors {
+            erased.push(self.forget(visitor).await?);
+        }
+        Ok(erased)
+    }
+
     /// Removes what the destroyed key sealed, and takes a visitor's money back.
     async fn erase(&self, id: &PersonId) -> Result<Erased, Failure> {
         let wallet = self.wallet(id);

@@ -395,3 +395,33 @@ async fn what_a_session_holds_ends_with_it() {
     assert!(host.services.started(&caller).await.0.is_none());
     host.check().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn visitors_of_a_killed_host_are_forgotten_and_nobody_else() {
+    let host = Host::new().await;
+    let (kept, _) = fill(&host).await;
+    let visitors = [host.visitor().await, host.visitor().await];
+    let caller = host.session(&visitors[0]).await;
+    host.call(&caller, put("orders", "paid", 0, b"two bowls")).await.unwrap();
+    let mut paid = order("visitors-order", 300);
+    paid.options.set("record", "orders/paid");
+    host.call(&caller, Call::PaymentPay(paid)).await.unwrap();
+    host.answer(&caller, &host.last_sheet(&caller), yes()).await.unwrap();
+
+    let next = host.killed().await;
+    let had = next.balance(&kept);
+    assert_eq!(
+        next.balance(&visitors[0]),
+        host.balance(&visitors[0]),
+        "the control: a start alone erases nobody"
+    );
+    let erased = next.services.forget_visitors().await.unwrap();
+    assert_eq!(erased.iter().map(|erased| erased.keys).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(erased.iter().map(|erased| (erased.orders, erased.receipts)).max(), Some((1, 1)));
+    for visitor in &visitors {
+        assert!(next.services.person(&visitor.id).is_none());
+    }
+    assert_eq!((next.balance(&kept), next.earned()), (had, 800));
+    assert!(next.services.forget_visitors().await.unwrap().is_empty(), "once");
+    next.check().await;
+}
