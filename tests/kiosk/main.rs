@@ -1,5 +1,6 @@
 //! The real `youji`, over HTTP and sockets: every test starts processes of its own.
 
+mod benches;
 mod commands;
 mod crash;
 mod doors;

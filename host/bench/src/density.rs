@@ -2,6 +2,7 @@
 
 use crate::client::Seat;
 use crate::figures::rss_kib;
+use crate::length::Length;
 use crate::prepare::Packages;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::Serialize;
@@ -19,6 +20,12 @@ pub const SESSIONS: usize = 1_000;
 const SOCKETS: usize = 200;
 /// Visitors who share the sessions: making a thousand durable takes longer than opening theirs.
 const PERSONS: usize = 20;
+/// Sessions and sockets for [`Length::Short`].
+const SHORT: (usize, usize) = (40, 10);
+
+fn counts(length: Length) -> (usize, usize) {
+    length.of((SESSIONS, SOCKETS), SHORT)
+}
 
 /// KiB a session.
 #[derive(Debug, Serialize)]
@@ -37,7 +44,7 @@ pub struct Density {
 ///
 /// # Errors
 /// A part fails.
-pub async fn run(again: &[&str]) -> Result<Density> {
+pub async fn run(again: &[&str], length: Length) -> Result<Density> {
     let program = async |name: &str| -> Result<f64> {
         let output = Command::new(std::env::current_exe()?)
             .args(again)
@@ -49,10 +56,10 @@ pub async fn run(again: &[&str]) -> Result<Density> {
         Ok(String::from_utf8(output.stdout)?.trim().parse()?)
     };
     Ok(Density {
-        sessions: SESSIONS,
+        sessions: counts(length).0,
         restaurant_kb: program("restaurant").await?,
         counter_kb: program("counter").await?,
-        socket_kb: sockets(again).await?,
+        socket_kb: sockets(again, counts(length).1).await?,
     })
 }
 
@@ -60,13 +67,14 @@ pub async fn run(again: &[&str]) -> Result<Density> {
 ///
 /// # Errors
 /// What the host refuses.
-pub async fn part(packages: &Packages, name: &str, say: &mut dyn FnMut(&str)) -> Result<()> {
+pub async fn part(packages: &Packages, name: &str, length: Length, say: &mut dyn FnMut(&str)) -> Result<()> {
+    let (sessions, sockets) = counts(length);
     if name == "sockets" {
-        return serve(packages, say).await;
+        return serve(packages, sockets, say).await;
     }
     let settings = |config: HostConfig| HostConfig {
-        sessions: SESSIONS + 8,
-        sessions_per_person: SESSIONS / PERSONS + 1,
+        sessions: sessions + 8,
+        sessions_per_person: sessions / PERSONS + 1,
         ..config
     };
     let (_data, host) = packages.host(settings).await?;
@@ -80,22 +88,22 @@ pub async fn part(packages: &Packages, name: &str, say: &mut dyn FnMut(&str)) ->
     first.session.close(youji_runtime::EndReason::Closed).await;
     let before = rss_kib();
     let mut open = Vec::new();
-    for number in 0..SESSIONS {
+    for number in 0..sessions {
         let opened = Box::pin(host.open(&persons[number % PERSONS], OpenRequest::scan(code.as_str(), "en"))).await?;
         open.push(opened.session);
     }
     let after = rss_kib();
     let live = host.runtime().sessions().len();
-    ensure!(live == SESSIONS, "{live} of {SESSIONS} sessions are live");
-    say(&format!("{:.2}", after.saturating_sub(before) as f64 / SESSIONS as f64));
+    ensure!(live == sessions, "{live} of {sessions} sessions are live");
+    say(&format!("{:.2}", after.saturating_sub(before) as f64 / sessions as f64));
     drop(open);
     host.shutdown().await;
     Ok(())
 }
 
-async fn serve(packages: &Packages, say: &mut dyn FnMut(&str)) -> Result<()> {
+async fn serve(packages: &Packages, sockets: usize, say: &mut dyn FnMut(&str)) -> Result<()> {
     let data = tempfile::tempdir_in(&packages.folder)?;
-    let server = server(packages, data.path(), SOCKETS + 8).await?;
+    let server = server(packages, data.path(), sockets + 8).await?;
     say(&server.address().to_string());
     // Whoever started this process closes its input, or is gone.
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())).await??;
@@ -129,7 +137,7 @@ pub async fn server(packages: &Packages, data: &Path, sessions: usize) -> Result
     Ok(Server::start(host, listener))
 }
 
-async fn sockets(again: &[&str]) -> Result<f64> {
+async fn sockets(again: &[&str], sockets: usize) -> Result<f64> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(again)
         .arg("sockets")
@@ -146,7 +154,7 @@ async fn sockets(again: &[&str]) -> Result<f64> {
     let address: SocketAddr = address.parse().context("the server printed no address")?;
     let process = child.id().ok_or_else(|| anyhow!("the server is gone"))?;
     let mut seats = Vec::new();
-    for _ in 0..SOCKETS {
+    for _ in 0..sockets {
         let mut seat = Seat::new(address);
         seat.visitor("en").await?;
         let programs = seat.get("/api/state").await?.ok()?["programs"].clone();
@@ -175,7 +183,7 @@ async fn sockets(again: &[&str]) -> Result<f64> {
     }
     drop(stages);
     child.wait().await?;
-    Ok((after.saturating_sub(before) as f64 / SOCKETS as f64 * 100.0).round() / 100.0)
+    Ok((after.saturating_sub(before) as f64 / sockets as f64 * 100.0).round() / 100.0)
 }
 
 fn rss_of(process: u32) -> Result<u64> {

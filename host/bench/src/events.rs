@@ -3,6 +3,7 @@
 use crate::client::{Seat, Stage};
 use crate::density::server;
 use crate::figures::Quantiles;
+use crate::length::Length;
 use crate::prepare::Packages;
 use crate::view::Wanted;
 use anyhow::{Context, Result, ensure};
@@ -20,8 +21,23 @@ const RATE: u32 = 20;
 const OPEN_LOOP: Duration = Duration::from_secs(15);
 const WARM_UP: Duration = Duration::from_secs(2);
 const SATURATION: Duration = Duration::from_secs(8);
+/// Pages, open loop, of which warm-up, and saturation for [`Length::Short`].
+const SHORT: Times = Times {
+    sockets: 10,
+    open_loop: Duration::from_secs(1),
+    warm_up: Duration::from_millis(200),
+    saturation: Duration::from_millis(500),
+};
 /// Events that a page has under way at saturation.
 const IN_FLIGHT: usize = 4;
+
+#[derive(Clone, Copy)]
+struct Times {
+    sockets: usize,
+    open_loop: Duration,
+    warm_up: Duration,
+    saturation: Duration,
+}
 
 /// What pages saw. Clients and host share the machine.
 #[derive(Debug, Serialize)]
@@ -44,12 +60,19 @@ pub struct Events {
 ///
 /// # Errors
 /// What the host refuses.
-pub async fn run(packages: &Packages) -> Result<Events> {
+pub async fn run(packages: &Packages, length: Length) -> Result<Events> {
+    let full = Times {
+        sockets: SOCKETS,
+        open_loop: OPEN_LOOP,
+        warm_up: WARM_UP,
+        saturation: SATURATION,
+    };
+    let times = length.of(full, SHORT);
     let data = tempfile::tempdir_in(&packages.folder)?;
-    let server = server(packages, data.path(), SOCKETS + 8).await?;
+    let server = server(packages, data.path(), times.sockets + 8).await?;
     let address = server.address();
     let counter = packages.id("counter")?.to_string();
-    let measured = apart(move || measure(address, counter)).await?;
+    let measured = apart(move || measure(address, counter, times)).await?;
     server.stop().await;
     Ok(measured)
 }
@@ -68,9 +91,9 @@ where
     .await?
 }
 
-async fn measure(address: SocketAddr, counter: String) -> Result<Events> {
+async fn measure(address: SocketAddr, counter: String, settings: Times) -> Result<Events> {
     let mut pages = Vec::new();
-    for _ in 0..SOCKETS {
+    for _ in 0..settings.sockets {
         pages.push(Page::open(address, &counter, json!({})).await?);
     }
     let begin = Instant::now() + Duration::from_millis(100);
@@ -78,8 +101,10 @@ async fn measure(address: SocketAddr, counter: String) -> Result<Events> {
     for (number, mut page) in pages.into_iter().enumerate() {
         tasks.push(tokio::spawn(async move {
             // Spread over one period: a thousand people do not tap at the same moment.
-            let offset = Duration::from_secs(1) / RATE * u32::try_from(number)? / u32::try_from(SOCKETS)?;
-            let tapped = page.tap_by_clock(begin + offset, OPEN_LOOP, RATE, begin + WARM_UP).await?;
+            let offset = Duration::from_secs(1) / RATE * u32::try_from(number)? / u32::try_from(settings.sockets)?;
+            let tapped = page
+                .tap_by_clock(begin + offset, settings.open_loop, RATE, begin + settings.warm_up)
+                .await?;
             Ok::<_, anyhow::Error>((page, tapped))
         }));
     }
@@ -90,7 +115,7 @@ async fn measure(address: SocketAddr, counter: String) -> Result<Events> {
         lost += tapped.lost;
         pages.push(page);
     }
-    let until = Instant::now() + SATURATION;
+    let until = Instant::now() + settings.saturation;
     let tasks: Vec<_> = pages
         .into_iter()
         .map(|mut page| tokio::spawn(async move { page.tap_without_pause(until).await }))
@@ -100,12 +125,12 @@ async fn measure(address: SocketAddr, counter: String) -> Result<Events> {
         events += task.await??;
     }
     Ok(Events {
-        sockets: SOCKETS,
+        sockets: settings.sockets,
         rate: RATE,
         lost,
         measured: times.len(),
         event_to_patch_ms: Quantiles::of(&mut times),
-        events_per_s: (events as f64 / SATURATION.as_secs_f64()).round(),
+        events_per_s: (events as f64 / settings.saturation.as_secs_f64()).round(),
     })
 }
 

@@ -9,6 +9,7 @@
 //! | [`runaway`] | what a program that never returns does to its neighbours |
 //! | [`decode`] | pictures of codes that are read, and how fast |
 //! | [`prepare`] | the sample programs and fresh hosts that benches run on |
+//! | [`length`] | whether figures are wanted, or only that a bench works |
 //! | [`client`] | a seat of a kiosk over HTTP and a socket, as a page would be |
 //! | [`view`] | what a screen would show |
 //! | [`figures`] | quantiles, the machine, its disk |
@@ -18,6 +19,7 @@ pub mod decode;
 pub mod density;
 pub mod events;
 pub mod figures;
+pub mod length;
 pub mod open;
 pub mod prepare;
 pub mod runaway;

@@ -1,6 +1,7 @@
 //! `youji bench open`: from the code's text to the first view.
 
 use crate::figures::Quantiles;
+use crate::length::Length;
 use crate::prepare::Packages;
 use anyhow::Result;
 use serde::Serialize;
@@ -15,6 +16,8 @@ const WARM_UP: usize = 50;
 const MOST: usize = 3_000;
 /// Hosts that have never seen the package.
 const FIRST: usize = 7;
+/// Time, warm-up and hosts for [`Length::Short`].
+const SHORT: (Duration, usize, usize) = (Duration::from_secs(1), 1, 1);
 
 /// Microseconds; registry read, signature check and first view included.
 #[derive(Debug, Serialize)]
@@ -47,11 +50,11 @@ pub struct Opening {
 ///
 /// # Errors
 /// What the host refuses.
-pub async fn run(packages: &Packages) -> Result<Open> {
-    let (counter, counter_steps_us) = cached(packages, "counter").await?;
-    let (restaurant, steps_us) = cached(packages, "restaurant").await?;
+pub async fn run(packages: &Packages, length: Length) -> Result<Open> {
+    let (counter, counter_steps_us) = cached(packages, "counter", length).await?;
+    let (restaurant, steps_us) = cached(packages, "restaurant", length).await?;
     let mut first = Vec::new();
-    for _ in 0..FIRST {
+    for _ in 0..length.of(FIRST, SHORT.2) {
         first.push(never_seen(packages).await?);
     }
     Ok(Open {
@@ -63,15 +66,16 @@ pub async fn run(packages: &Packages) -> Result<Open> {
     })
 }
 
-async fn cached(packages: &Packages, name: &str) -> Result<(Opening, BTreeMap<String, f64>)> {
+async fn cached(packages: &Packages, name: &str, length: Length) -> Result<(Opening, BTreeMap<String, f64>)> {
+    let (time, warm_up) = length.of((FOR, WARM_UP), (SHORT.0, SHORT.1));
     let (_data, host) = packages.host(|config| config).await?;
     let code = host.code_for(&packages.id(name)?, "", "T7")?;
     let visitor = host.services().create_visitor("en").await?.id;
     let (mut times, mut steps, mut nodes) = (Vec::new(), BTreeMap::<String, Vec<f64>>::new(), 0);
     let begun = Instant::now();
-    for round in 0..MOST + WARM_UP {
+    for round in 0..MOST + warm_up {
         let opened = Box::pin(host.open(&visitor, OpenRequest::scan(code.as_str(), "en"))).await?;
-        if round >= WARM_UP {
+        if round >= warm_up {
             times.push(opened.total_us as f64);
             for (step, us) in &opened.steps {
                 steps.entry((*step).to_owned()).or_default().push(*us as f64);
@@ -79,7 +83,7 @@ async fn cached(packages: &Packages, name: &str) -> Result<(Opening, BTreeMap<St
         }
         nodes = opened.first.tree.len();
         opened.session.close(EndReason::Closed).await;
-        if begun.elapsed() > FOR {
+        if begun.elapsed() > time && round > warm_up {
             break;
         }
     }

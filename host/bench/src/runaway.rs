@@ -3,6 +3,7 @@
 use crate::density::server;
 use crate::events::{Page, apart};
 use crate::figures::Quantiles;
+use crate::length::Length;
 use crate::prepare::{Hostile, Packages};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -24,6 +25,8 @@ const PHASE: Duration = Duration::from_millis(4_500);
 const SETTLE: Duration = Duration::from_millis(400);
 /// The phases in turn, so that what else happens on the machine hits each of them alike.
 const ROUNDS: usize = 2;
+/// Neighbours, a phase, and rounds for [`Length::Short`].
+const SHORT: (usize, Duration, usize) = (5, Duration::from_millis(1_500), 1);
 /// How many of [`EXPORTS`] are called before there is a first view.
 const AT_LAUNCH: usize = 3;
 /// Exports that a culprit can hang in.
@@ -57,28 +60,35 @@ pub struct Runaway {
 ///
 /// # Errors
 /// A culprit that is not ended; what the host refuses.
-pub async fn run(packages: &Packages, hostile: &Hostile) -> Result<Runaway> {
+pub async fn run(packages: &Packages, hostile: &Hostile, length: Length) -> Result<Runaway> {
     let data = tempfile::tempdir_in(&packages.folder)?;
     let server = server(packages, data.path(), NEIGHBOURS + 64).await?;
     let culprits = Arc::new(Culprits::new(server.host(), hostile).await?);
     let address = server.address();
     let counter = packages.id("counter")?.to_string();
     let host = tokio::runtime::Handle::current();
-    let measured = apart(move || measure(address, counter, culprits, host)).await?;
+    let measured = apart(move || measure(address, counter, culprits, host, length)).await?;
     server.stop().await;
     Ok(measured)
 }
 
-async fn measure(address: SocketAddr, counter: String, culprits: Arc<Culprits>, host: tokio::runtime::Handle) -> Result<Runaway> {
+async fn measure(
+    address: SocketAddr,
+    counter: String,
+    culprits: Arc<Culprits>,
+    host: tokio::runtime::Handle,
+    length: Length,
+) -> Result<Runaway> {
+    let (neighbours, span, rounds) = length.of((NEIGHBOURS, PHASE, ROUNDS), SHORT);
     let mut pages = Vec::new();
-    for _ in 0..NEIGHBOURS {
+    for _ in 0..neighbours {
         pages.push(Page::open(address, &counter, json!({})).await?);
     }
     let mut kills: Vec<Kill> = Vec::new();
     let (mut hurt, mut phases) = (0, [const { Vec::new() }; 3]);
-    for (phase, at_once) in [0, 1, 8].into_iter().enumerate().cycle().take(3 * ROUNDS) {
+    for (phase, at_once) in [0, 1, 8].into_iter().enumerate().cycle().take(3 * rounds) {
         let begin = Instant::now() + Duration::from_millis(50);
-        let stop = begin + PHASE;
+        let stop = begin + span;
         let hanging: Vec<_> = (0..at_once)
             .map(|first| {
                 let culprits = Arc::clone(&culprits);
@@ -88,8 +98,8 @@ async fn measure(address: SocketAddr, counter: String, culprits: Arc<Culprits>, 
         let mut tasks = Vec::new();
         for (number, mut page) in pages.drain(..).enumerate() {
             tasks.push(tokio::spawn(async move {
-                let offset = Duration::from_secs(1) / RATE * u32::try_from(number)? / u32::try_from(NEIGHBOURS)?;
-                let tapped = page.tap_by_clock(begin + offset, PHASE, RATE, begin + SETTLE).await?;
+                let offset = Duration::from_secs(1) / RATE * u32::try_from(number)? / u32::try_from(neighbours)?;
+                let tapped = page.tap_by_clock(begin + offset, span, RATE, begin + SETTLE).await?;
                 Ok::<_, anyhow::Error>((page, tapped))
             }));
         }

@@ -1,6 +1,7 @@
 //! `youji bench unload`: what is left after thousands of sessions.
 
 use crate::figures::rss_kib;
+use crate::length::Length;
 use crate::prepare::Packages;
 use anyhow::Result;
 use serde::Serialize;
@@ -16,6 +17,8 @@ const AT_ONCE: usize = 4;
 const WARM_UP: usize = 5_000;
 const LEAST: usize = 10_000;
 const FOR: Duration = Duration::from_secs(35);
+/// The same for [`Length::Short`].
+const SHORT: (usize, usize, Duration) = (40, 100, Duration::from_secs(1));
 
 /// Resident memory before and after.
 #[derive(Debug, Serialize)]
@@ -44,7 +47,8 @@ pub struct Unload {
 ///
 /// # Errors
 /// What the host refuses.
-pub async fn run(packages: &Packages) -> Result<Unload> {
+pub async fn run(packages: &Packages, length: Length) -> Result<Unload> {
+    let (warm_up, least, time) = length.of((WARM_UP, LEAST, FOR), SHORT);
     let (_data, host) = packages.host(|config| config).await?;
     let codes: Arc<[String]> = [
         host.code_for(&packages.id("restaurant")?, "", "T7")?,
@@ -53,10 +57,10 @@ pub async fn run(packages: &Packages) -> Result<Unload> {
     .into();
     let rss_start_kb = rss_kib();
     let begun = Instant::now();
-    cycles(&host, &codes, WARM_UP, WARM_UP, begun + FOR).await?;
+    cycles(&host, &codes, warm_up, warm_up, begun + time).await?;
     let rss_base_kb = rss_kib();
     let watching = tokio::spawn(async move {
-        let mut ticker = tokio::time::interval(FOR / 11);
+        let mut ticker = tokio::time::interval(time / 11);
         ticker.tick().await;
         let mut between = Vec::new();
         while between.len() < 10 {
@@ -65,7 +69,7 @@ pub async fn run(packages: &Packages) -> Result<Unload> {
         }
         between
     });
-    let (cycles, failed) = cycles(&host, &codes, LEAST, usize::MAX, begun + FOR).await?;
+    let (cycles, failed) = cycles(&host, &codes, least, usize::MAX, begun + time).await?;
     let rss_end_kb = rss_kib();
     let instances_end = host.runtime().metrics().instances;
     let rss_kb_between = watching.await?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use youji_bench::figures::Machine;
+use youji_bench::length::Length;
 use youji_bench::{decode, density, events, open, prepare, runaway, unload};
 
 #[derive(clap::Args)]
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// Only build what benches need
     #[arg(long)]
     prepare: bool,
+    /// Only see that it works, in a second or so: no figure of it means anything
+    #[arg(long)]
+    short: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -58,7 +62,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Some(name) = arguments.name.as_deref() else {
         return Ok(ExitCode::SUCCESS);
     };
-    if cfg!(debug_assertions) && arguments.part.is_none() {
+    let length = if arguments.short { Length::Short } else { Length::Full };
+    if cfg!(debug_assertions) && arguments.part.is_none() && !arguments.short {
         out::note("This is a debug build: figures mean nothing. Use `cargo run --release -- bench …`.");
     }
     if name == "decode" {
@@ -69,22 +74,24 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let packages = prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
     if let Some(part) = &arguments.part {
-        tokio.block_on(density::part(&packages, part, &mut |line| out::line(line)))?;
+        tokio.block_on(density::part(&packages, part, length, &mut |line| out::line(line)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let folder = packages.folder.clone();
     match name {
-        "open" => print(&arguments, name, folder, tokio.block_on(open::run(&packages))?),
-        "unload" => print(&arguments, name, folder, tokio.block_on(unload::run(&packages))?),
-        "events" => print(&arguments, name, folder, tokio.block_on(events::run(&packages))?),
+        "open" => print(&arguments, name, folder, tokio.block_on(open::run(&packages, length))?),
+        "unload" => print(&arguments, name, folder, tokio.block_on(unload::run(&packages, length))?),
+        "events" => print(&arguments, name, folder, tokio.block_on(events::run(&packages, length))?),
         "density" => {
             let root = arguments.workspace.folder()?.display().to_string();
-            let again = ["bench", "density", "--root", &root, "--part"];
-            print(&arguments, name, folder, tokio.block_on(density::run(&again))?)
+            let mut again = vec!["bench", "density", "--root", &root];
+            again.extend(arguments.short.then_some("--short"));
+            again.push("--part");
+            print(&arguments, name, folder, tokio.block_on(density::run(&again, length))?)
         }
         "runaway" => {
             let hostile = prepare::hostile(&arguments.workspace.folder()?)?;
-            print(&arguments, name, folder, tokio.block_on(runaway::run(&packages, &hostile))?)
+            print(&arguments, name, folder, tokio.block_on(runaway::run(&packages, &hostile, length))?)
         }
         other => bail!("there is no bench \"{other}\""),
     }
@@ -97,7 +104,7 @@ fn print(arguments: &Arguments, name: &str, folder: PathBuf, figures: impl Seria
         object.insert("machine".to_owned(), serde_json::to_value(Machine::here(&folder))?);
         object.insert(
             "settings".to_owned(),
-            json!({"version": env!("CARGO_PKG_VERSION"), "allocator": "zeroizing system"}),
+            json!({"version": env!("CARGO_PKG_VERSION"), "allocator": "zeroizing system", "short": arguments.short}),
         );
     }
     out::line(if arguments.json {
