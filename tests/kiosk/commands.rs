@@ -43,15 +43,26 @@ async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::R
     );
     assert_eq!(opened["receipt"]["reason"], "closed");
     assert_eq!(opened["receipt"]["after"]["instances"], 0, "{}", opened["receipt"]);
-    let steps: Vec<&str> = opened["steps"]
+    let steps = opened["steps"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = steps.iter().filter_map(|step| step[0].as_str()).collect();
+    // Nobody opened it before, so this scan compiles.
+    let program = ["wasm", "check", "compile", "load"];
+    let before = ["decode", "parse", "resolve", "verify", "prepare"];
+    let after = ["admit", "started", "instantiate", "launched", "shown", "view"];
+    let wanted = [&before[..], &program, &after[..]].concat();
+    let mut found = names.iter();
+    for step in &wanted {
+        assert!(found.any(|name| name == step), "{step} is not in its place among {names:?}");
+    }
+    let sum: u64 = steps.iter().filter_map(|step| step[1].as_u64()).sum();
+    assert_eq!(opened["totalUs"], sum, "the steps are the whole: {steps:?}");
+    let unloading: Vec<&str> = opened["receipt"]["steps"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|step| step[0].as_str())
         .collect();
-    for step in ["decode", "parse", "verify", "instantiate", "view"] {
-        assert!(steps.contains(&step), "{step} is not among {steps:?}");
-    }
+    assert_eq!(unloading, ["hidden", "unloaded", "save-state", "drop", "services", "free"]);
 
     check_scan(&data, &picture("foreign.png"), &[], 5, "foreign-host");
     check_scan(&data, &picture("wifi.png"), &[], 5, "not-ours");

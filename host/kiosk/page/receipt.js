@@ -43,7 +43,6 @@ function figures({ before = {}, after = {}, steps = [], erased = {}, kept = [], 
   const others = [
     [t('end.tree'), bytes(before.treeBytes)],
     [t('end.tables'), count(before.tables)],
-    [t('end.handles'), count(before.handles)],
     [t('end.queued'), count(before.queuedEvents)],
   ];
   const gone = Object.entries(erased);

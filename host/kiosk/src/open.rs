@@ -131,6 +131,14 @@ impl Steps {
         self.all.push((name, micros(begun)));
         result
     }
+
+    /// Microseconds since the beginning; what no step took is added as a step of its own.
+    fn total(&mut self) -> u64 {
+        let total = micros(self.begun);
+        let named: u64 = self.all.iter().map(|(_, us)| us).sum();
+        self.all.push(("between", total.saturating_sub(named)));
+        total
+    }
 }
 
 fn micros(begun: Instant) -> u64 {
@@ -140,9 +148,10 @@ fn micros(begun: Instant) -> u64 {
 impl Host {
     /// Opens a program for a person: a scan without its camera. HTTP, `youji scan` and the bench all come through here.
     ///
-    /// Steps: "parse" (the code's text and its tag), "verify" (the package's record and signature; it is resolved there too),
-    /// "fetch" (only when it came from a source), "prepare" (manifest, page, roles), "cache" or "wasm", "compile", "load" (the
-    /// program), then the runtime's "admit", "started", "instantiate", "launched", "shown", "view", "tree".
+    /// Steps: "parse" (the code's text and its tag), "resolve" (from id to digest), "fetch" (only when it came from a source),
+    /// "verify" (the package's record and signature), "prepare" (manifest, page, roles), "cache" or "wasm", "check", "compile", "load"
+    /// (the program), then the runtime's "admit", "started", "instantiate", "launched", "shown", "view", "tree"; "between" is what passes
+    /// from one of them to the next. Together they are [`Opened::total_us`].
     ///
     /// # Errors
     /// A code that is unknown, expired, altered or foreign; a package that can't be trusted; a program at fault; a limit.
@@ -186,10 +195,10 @@ impl Host {
             all: Vec::with_capacity(16),
         };
         let destination = steps.time("parse", &tracing::debug_span!("parse"), || self.destination(&request.target))?;
-        let verified = steps.time("verify", &tracing::debug_span!("verify"), || {
-            self.registry.open_verified(destination.program.clone())
+        let found = steps.time("resolve", &tracing::debug_span!("resolve"), || {
+            self.registry.find(destination.program.clone())
         });
-        let installed = match verified {
+        let installed = match found {
             Err(RegistryError::NotFound(_)) => {
                 let begun = Instant::now();
                 let fetched = self.registry.resolve(destination.program.clone());
@@ -197,8 +206,9 @@ impl Host {
                 steps.all.push(("fetch", micros(begun)));
                 installed
             }
-            verified => verified?,
+            found => found?,
         };
+        steps.time("verify", &tracing::debug_span!("verify"), || self.registry.verify(&installed))?;
         let language = language_or(&request.language, &self.config.language).to_owned();
         let (prepared, page, roles) = steps.time("prepare", &tracing::debug_span!("prepare"), || {
             let prepared = self.prepared.get(&installed, &language, &self.registry, &self.codes)?;
@@ -250,7 +260,7 @@ impl Host {
             Problem::from(error)
         })?;
         steps.all.extend(first.steps);
-        let total_us = micros(steps.begun);
+        let total_us = steps.total();
         self.watch_end(&session);
         Ok(Opened {
             permissions: self.permissions(person, &prepared),

@@ -18,7 +18,7 @@ async fn a_lost_socket_resumes_and_no_event_counts_twice() {
         .iter()
         .map(|step| step[0].as_str().unwrap())
         .collect();
-    for step in ["parse", "verify", "prepare", "instantiate", "launched", "shown", "view"] {
+    for step in ["parse", "resolve", "verify", "prepare", "instantiate", "launched", "shown", "view"] {
         assert!(steps.contains(&step), "{step} in {steps:?}");
     }
 

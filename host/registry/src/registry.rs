@@ -250,13 +250,29 @@ impl Registry {
         self.inner.current(&program)
     }
 
-    /// For each opening: reads the version's seal from disk and checks its signature over the content digest. Tens of microseconds; waits
-    /// for nothing but that small file.
+    /// The current version of a program if it is here already; waits for nothing and reads nothing from disk.
+    ///
+    /// # Errors
+    /// Not here, or its publisher not allowed.
+    pub fn find(&self, program: impl Into<ProgramRef>) -> Result<Arc<Installed>, RegistryError> {
+        self.inner.current(&program.into())
+    }
+
+    /// For each opening: reads the version's seal from disk again and checks it. Tens of microseconds; waits for nothing but that small
+    /// file.
+    ///
+    /// # Errors
+    /// Altered or unreadable on disk.
+    pub fn verify(&self, installed: &Installed) -> Result<(), RegistryError> {
+        installed.verify()
+    }
+
+    /// [`find`](Self::find) and [`verify`](Self::verify) in one.
     ///
     /// # Errors
     /// Not here, its publisher not allowed, or altered on disk.
     pub fn open_verified(&self, program: impl Into<ProgramRef>) -> Result<Arc<Installed>, RegistryError> {
-        let installed = self.inner.current(&program.into())?;
+        let installed = self.find(program)?;
         installed.verify()?;
         Ok(installed)
     }

@@ -95,8 +95,6 @@ pub struct ReceiptBefore {
     pub tables: u64,
     /// The retained tree and the patches kept for resuming.
     pub tree_bytes: u64,
-    /// Component handles.
-    pub handles: u64,
     /// Events that it had not taken.
     pub queued_events: u64,
     /// Microseconds of CPU time in its whole life.

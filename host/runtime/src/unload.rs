@@ -19,8 +19,6 @@ pub(crate) async fn unload(task: &mut Task, stop: Stop) {
         memory_bytes: usage.memory_bytes,
         tables: task.table_elements,
         tree_bytes: shared.retained_bytes() as u64,
-        // The contract has no resources, so there is nothing that a handle could stand for.
-        handles: 0,
         queued_events: shared.mailbox.len() as u64,
         cpu_us: 0,
         calls: 0,
