@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AccountFlags {
+    /// Is opened together with the next one of the batch or not at all. The last of a chain is not linked.
+    pub linked: bool,
     /// A wallet: posted and pending debits never exceed posted credits.
     pub debits_must_not_exceed_credits: bool,
     /// The mirror image: posted and pending credits never exceed posted debits.
@@ -69,6 +71,12 @@ impl Account {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AccountError {
+    /// Another one of its chain was refused.
+    #[error("another account of the linked chain was refused")]
+    LinkedEventFailed,
+    /// The batch ends inside the chain.
+    #[error("the last account of the batch must not be linked")]
+    LinkedEventChainOpen,
     /// The id is 0.
     #[error("the account id must not be 0")]
     IdMustNotBeZero,
@@ -99,6 +107,9 @@ pub enum AccountError {
     /// The code is 0.
     #[error("the code must not be 0")]
     CodeMustNotBeZero,
+    /// 2³² − 1 accounts are open.
+    #[error("no more accounts can be opened")]
+    TooManyAccounts,
     /// There is no such account.
     #[error("the account was not found")]
     NotFound,

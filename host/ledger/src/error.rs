@@ -21,6 +21,12 @@ pub enum TransferError {
     /// The id is the largest number.
     #[error("the transfer id must not be the largest number")]
     IdMustNotBeMax,
+    /// The time in the id is before the window in which ids are known. Whether it took place is told by the account's history.
+    #[error("the transfer id is too old to be known; look at the account's history, and use a new id if it did not take place")]
+    IdExpired,
+    /// Not a judgement: whether the id is known could not be looked up. Nothing of the batch may be kept.
+    #[error("older transfers cannot be read now; try again later")]
+    OlderTransfersUnreadable,
     /// The id moved money with other flags.
     #[error("the transfer exists with different flags")]
     ExistsWithDifferentFlags,
@@ -54,7 +60,7 @@ pub enum TransferError {
     /// The id is burned: it failed for a reason that might have passed since.
     #[error("a transfer with this id failed before; use a new id")]
     IdAlreadyFailed,
-    /// More than one of pending, post and void.
+    /// More than one of post, void, and pending or balancing.
     #[error("the flags exclude each other")]
     FlagsAreMutuallyExclusive,
     /// No account to take from.

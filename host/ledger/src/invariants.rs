@@ -1,8 +1,9 @@
 //! The sums that must hold at every moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::ledger::Ledger;
+use crate::record::{Kind, NO_EVENT, PENDING, POST, Record, VOID};
 use crate::transfer::PendingStatus;
 
 /// A sum that should hold and does not: a defect of the program or of its memory.
@@ -30,15 +31,24 @@ fn same(what: impl FnOnce() -> String, expected: u128, found: u128) -> Result<()
 }
 
 impl Ledger {
-    /// Checks every sum: debits equal credits, pending and posted, in each ledger; every account's balances are those of its
-    /// transfers; no limit is exceeded; what is reserved is what will time out.
+    /// Checks every sum: debits equal credits, pending and posted, in each ledger; no limit is exceeded; every account's balances are
+    /// those of its events; times rise; what is reserved is what will time out. Reads older events back, all of them.
+    ///
+    /// # Errors
+    /// The first that does not hold, or what cannot be read.
+    pub fn check_invariants(&self) -> Result<(), InvariantError> {
+        self.check_sums()?;
+        self.check_journal()
+    }
+
+    /// The part of [`Ledger::check_invariants`] that looks at accounts only.
     ///
     /// # Errors
     /// The first that does not hold.
-    pub fn check_invariants(&self) -> Result<(), InvariantError> {
+    pub fn check_sums(&self) -> Result<(), InvariantError> {
         let mut sums: BTreeMap<u32, [u128; 4]> = BTreeMap::new();
         // Wrapping sums: equality modulo 2^128 of both sides still shows any difference below it.
-        for account in self.accounts.values() {
+        for account in self.accounts() {
             let sum = sums.entry(account.ledger).or_default();
             let parts = [
                 account.debits_pending,
@@ -79,36 +89,62 @@ impl Ledger {
                 credits_posted,
             )?;
         }
-        self.check_balances()
+        Ok(())
     }
 
-    fn check_balances(&self) -> Result<(), InvariantError> {
-        let mut balances: HashMap<u128, [u128; 4]> = self.accounts.keys().map(|id| (*id, [0; 4])).collect();
-        let mut add = |id: u128, place: usize, amount: u128| match balances.get_mut(&id) {
-            Some(balance) => {
-                balance[place] = balance[place].wrapping_add(amount);
-                Ok(())
-            }
-            None => Err(InvariantError {
-                what: format!("account {id} of a transfer exists"),
-                expected: 1,
-                found: 0,
-            }),
+    fn check_journal(&self) -> Result<(), InvariantError> {
+        let unreadable = |what: String| InvariantError {
+            what,
+            expected: 1,
+            found: 0,
         };
-        let mut timed = 0_u128;
-        for stored in self.transfers.values() {
-            let done = &stored.done;
-            let offset = match stored.status {
-                Some(PendingStatus::Pending) => 0,
-                Some(_) => continue,
-                None if done.flags.void_pending => continue,
-                None => 2,
-            };
-            timed += u128::from(offset == 0 && stored.expires_at().is_some());
-            add(done.debit, offset, done.amount)?;
-            add(done.credit, offset + 1, done.amount)?;
+        let mut balances = vec![[0_u128; 4]; self.accounts.slots().len()];
+        let mut last = vec![NO_EVENT; balances.len()];
+        let (mut timed, mut pending, mut newest) = (0_u128, 0_u128, 0);
+        for place in 0..self.journal.end() {
+            let record = self.journal.event(place).map_err(&unreadable)?;
+            if record.kind() == Kind::Burned {
+                continue;
+            }
+            if record.timestamp <= newest {
+                same(
+                    || format!("time of event {place} is after that of the one before"),
+                    newest.into(),
+                    record.timestamp.into(),
+                )?;
+            }
+            newest = record.timestamp;
+            for (slot, before) in [(record.debit, record.before_debit), (record.credit, record.before_credit)] {
+                let known = last.get_mut(slot as usize);
+                let known = known.ok_or_else(|| unreadable(format!("account {slot} of event {place} exists")))?;
+                same(
+                    || format!("event {place} follows the one before of its account"),
+                    (*known).into(),
+                    before.into(),
+                )?;
+                *known = place;
+            }
+            let pends = record.status() == Some(PendingStatus::Pending);
+            pending += u128::from(pends);
+            timed += u128::from(pends && record.due().is_some());
+            let reserved = self.reserved(&record).map_err(&unreadable)?;
+            let amount = record.amount;
+            for (slot, side) in [(record.debit, 0), (record.credit, 1)] {
+                let balance = &mut balances[slot as usize];
+                let mut add = |part: usize, amount: u128| balance[side + part] = balance[side + part].wrapping_add(amount);
+                match record.kind() {
+                    Kind::Transfer if record.has(PENDING) => add(0, amount),
+                    Kind::Transfer if record.has(POST | VOID) => {
+                        add(0, reserved.wrapping_neg());
+                        add(2, if record.has(POST) { amount } else { 0 });
+                    }
+                    Kind::Transfer => add(2, amount),
+                    _ => add(0, reserved.wrapping_neg()),
+                }
+            }
         }
-        for account in self.accounts.values() {
+        for (slot, expected) in self.accounts.slots().iter().zip(balances) {
+            let account = &slot.account;
             let found = [
                 account.debits_pending,
                 account.credits_pending,
@@ -116,18 +152,35 @@ impl Ledger {
                 account.credits_posted,
             ];
             let names = ["pending debits", "pending credits", "posted debits", "posted credits"];
-            for ((name, expected), found) in names.iter().zip(balances[&account.id]).zip(found) {
-                same(
-                    || format!("{name} of account {} = sum of its transfers", account.id),
-                    expected,
-                    found,
-                )?;
+            for ((name, expected), found) in names.iter().zip(expected).zip(found) {
+                same(|| format!("{name} of account {} = sum of its events", account.id), expected, found)?;
             }
+        }
+        let placed = self.accounts.slots().iter().zip(&last).find(|(slot, last)| slot.last != **last);
+        if let Some((slot, last)) = placed {
+            let id = slot.account.id;
+            same(|| format!("newest event of account {id}"), (*last).into(), slot.last.into())?;
         }
         same(
             || "number of reservations with a timeout".to_owned(),
             timed,
             self.timeouts.len() as u128,
-        )
+        )?;
+        let out = |record: &&Record| record.status() == Some(PendingStatus::Pending);
+        let in_memory = self.journal.generations.iter().flat_map(|generation| &generation.records);
+        let held = in_memory.chain(self.journal.held.values()).filter(out).count();
+        same(|| "number of reservations in memory".to_owned(), pending, held as u128)
+    }
+
+    /// What a post, void or expiry released; 0 for others.
+    fn reserved(&self, record: &Record) -> Result<u128, String> {
+        if record.kind() == Kind::Transfer && !record.has(POST | VOID) {
+            return Ok(0);
+        }
+        let id = record.extra;
+        let pending = self.journal.find(id)?;
+        pending
+            .map(|pending| pending.amount)
+            .ok_or_else(|| format!("pending transfer {id} exists"))
     }
 }

@@ -27,15 +27,30 @@
 //! ```
 
 mod account;
+mod accounts;
 mod error;
+mod generation;
+mod hash;
+mod history;
+mod id;
 mod invariants;
+mod journal;
+mod judge;
 mod ledger;
-mod plan;
+mod record;
+mod run;
+mod runs;
 mod saved;
 mod transfer;
+mod views;
 
 pub use account::{Account, AccountError, AccountFlags};
 pub use error::TransferError;
+pub use history::{Balances, HistoryCursor, HistoryEvent, HistoryFilter, HistoryLine, HistoryPage};
+pub use id::{id_millis, timed_id};
 pub use invariants::InvariantError;
-pub use ledger::{Applied, Ledger};
+pub use journal::Retention;
+pub use ledger::{Applied, Ledger, MemoryUse};
+pub use run::{MAX_RUN_VALUE_BYTES, RunValue};
+pub use runs::Older;
 pub use transfer::{PendingStatus, StoredTransfer, Transfer, TransferFlags};

@@ -14,36 +14,40 @@ pub struct TransferFlags {
     pub post_pending: bool,
     /// Releases what `pending_id` reserved.
     pub void_pending: bool,
+    /// Moves at most the amount, and no more than the debit account's credits let it.
+    pub balancing_debit: bool,
+    /// Moves at most the amount, and no more than the credit account's debits let it.
+    pub balancing_credit: bool,
 }
 
 impl TransferFlags {
-    /// Reserves only.
-    pub const PENDING: Self = Self {
+    const NONE: Self = Self {
         linked: false,
-        pending: true,
+        pending: false,
         post_pending: false,
         void_pending: false,
+        balancing_debit: false,
+        balancing_credit: false,
+    };
+    /// Reserves only.
+    pub const PENDING: Self = Self {
+        pending: true,
+        ..Self::NONE
     };
     /// Does what was reserved.
     pub const POST: Self = Self {
-        linked: false,
-        pending: false,
         post_pending: true,
-        void_pending: false,
+        ..Self::NONE
     };
     /// Releases what was reserved.
     pub const VOID: Self = Self {
-        linked: false,
-        pending: false,
-        post_pending: false,
         void_pending: true,
+        ..Self::NONE
     };
     /// Together with the next.
     pub const LINKED: Self = Self {
         linked: true,
-        pending: false,
-        post_pending: false,
-        void_pending: false,
+        ..Self::NONE
     };
 }
 
