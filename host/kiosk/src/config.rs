@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use youji_api::{Limits, ProgramId};
-use youji_runtime::Compiler;
+use youji_runtime::{Compiler, Observer};
 use youji_services::{Clock, Place, Random, SystemClock, SystemRandom};
 
 /// Settings of a [`Host`](crate::Host). One process can hold several, each with its own folder and port.
@@ -49,6 +49,8 @@ pub struct HostConfig {
     pub sessions_per_person: usize,
     /// Where programs are compiled.
     pub compiler: Compiler,
+    /// Who is told what happens in sessions; none unless a tool for authors wants to know.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness of ids. Keys come from the operating system.
@@ -77,6 +79,7 @@ impl HostConfig {
             sessions: 1_024,
             sessions_per_person: 5,
             compiler: Compiler::ThisExecutable,
+            observer: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::default()),
         }

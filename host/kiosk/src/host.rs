@@ -120,6 +120,7 @@ impl Host {
             max_sessions: config.sessions,
             sessions_per_person: config.sessions_per_person,
             compiler: config.compiler.clone(),
+            observer: config.observer.clone(),
             now_ms: Arc::new(move || clock.now_ms()),
             ..RuntimeConfig::new(folder.path().join("compiled"))
         })

@@ -1,5 +1,6 @@
 //! What a runtime is made with.
 
+use crate::observe::Observer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub struct RuntimeConfig {
     pub unload_after: Duration,
     /// Milliseconds since 1970, for receipts.
     pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Who is told what happens in sessions; none unless a tool for authors wants to know.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl RuntimeConfig {
@@ -57,6 +60,7 @@ impl RuntimeConfig {
                     .duration_since(std::time::UNIX_EPOCH)
                     .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
             }),
+            observer: None,
         }
     }
 }

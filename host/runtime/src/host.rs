@@ -2,6 +2,7 @@
 
 use crate::bindings::{self as b, failure_out, fields_in};
 use crate::limiter::Limiter;
+use crate::observe::Seen;
 use crate::pages::Navigate;
 use crate::receipt::Fault;
 use crate::shared::Shared;
@@ -95,6 +96,7 @@ impl State {
         let name = call.name();
         let navigate = Navigate::from_call(&call);
         let pays = name.0 == youji_api::Capability::Payment;
+        let observed = self.shared.is_observed().then(|| call.clone());
         let began = Instant::now();
         let answer = self.through_gate(call).await;
         let Some(answer) = answer else {
@@ -117,6 +119,10 @@ impl State {
         let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let code = answer.as_ref().err().map(|failure| failure.code.as_str());
         self.shared.call(|| format!("{}.{}", name.0.name(), name.1), us, code);
+        if let Some(call) = &observed {
+            let answer = &answer;
+            self.shared.observe(Seen::Call { call, answer, us });
+        }
         Ok(answer)
     }
 
@@ -396,8 +402,13 @@ impl b::log::Host for State {
         if dropped > 0 {
             message.push_str(&format!(" (and {dropped} lines before it, dropped over the rate)"));
         }
+        let call = Call::LogWrite { level, message };
+        let observed = self.shared.is_observed().then(|| call.clone());
         // A log that is not kept is not the program's fault.
-        let _ = self.through_gate(Call::LogWrite { level, message }).await;
+        let answer = self.through_gate(call).await;
+        if let (Some(call), Some(answer)) = (&observed, &answer) {
+            self.shared.observe(Seen::Call { call, answer, us: 0 });
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! | [`program`] | a verified, compiled mini-program, ready to instantiate |
 //! | [`session`] | the handle of one running instance |
 //! | [`update`] | what a session tells its screens, in the JSON of the session protocol |
+//! | [`observe`] | what tools are told about sessions as it happens |
 //! | [`receipt`] | what was freed when a session ended, and faults |
 //!
 //! The rest is private: engine, compile child, cache, limiter, lanes, retained tree and its differences.
@@ -22,6 +23,7 @@ mod host;
 mod lanes;
 mod limiter;
 mod mailbox;
+pub mod observe;
 mod pages;
 pub mod program;
 mod programs;
@@ -35,6 +37,7 @@ pub mod update;
 mod view;
 
 pub use config::{CompileLimits, Compiler, RuntimeConfig};
+pub use observe::{Observer, Seen};
 pub use program::{ImportError, Program, ProgramError, check_imports};
 pub use receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
 pub use runtime::{LaunchError, LaunchRequest, Opened, Runtime, RuntimeMetrics};

@@ -3,6 +3,7 @@
 use crate::feed::Queue;
 use crate::lanes::Meter;
 use crate::mailbox::Mailbox;
+use crate::observe::Seen;
 use crate::pages::Pages;
 use crate::receipt::Ended;
 use crate::runtime::Inner;
@@ -121,8 +122,21 @@ impl Shared {
         change(&mut self.usage.lock());
     }
 
-    /// Takes a new view and tells the screens what changed. `fresh`: another page is on top, so no node goes on.
-    pub(crate) fn show_view(&self, mut view: Retained, fresh: bool) {
+    /// Tells who wants to know what happens.
+    pub(crate) fn observe(&self, seen: Seen<'_>) {
+        if let Some(observer) = &self.inner.config.observer {
+            observer.observe(&self.caller(), seen);
+        }
+    }
+
+    /// Whether somebody wants to know.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.inner.config.observer.is_some()
+    }
+
+    /// Takes a new view and tells the screens what changed, and the caller if it is observed. `fresh`: another page is on top, so no
+    /// node goes on.
+    pub(crate) fn show_view(&self, mut view: Retained, fresh: bool) -> Option<Update> {
         let (path, depth) = {
             let pages = self.pages.lock();
             (pages.top().path.clone(), pages.depth())
@@ -143,7 +157,10 @@ impl Shared {
         screen.view = view;
         (screen.path, screen.depth) = (path, depth);
         match ops {
-            Some(ops) if ops.is_empty() && !moved => screen.tell_usage(),
+            Some(ops) if ops.is_empty() && !moved => {
+                screen.tell_usage();
+                None
+            }
             Some(ops) => {
                 let patch = Arc::new(PatchUpdate {
                     seq: screen.seq + 1,
@@ -155,15 +172,18 @@ impl Shared {
                 screen.seq += 1;
                 screen.keep(&patch);
                 screen.tell(|| Update::Patch(patch.clone()));
+                self.is_observed().then_some(Update::Patch(patch))
             }
             None => {
                 screen.seq += 1;
                 screen.patches = VecDeque::new();
                 screen.patch_bytes = 0;
-                if !screen.feeds.is_empty() {
-                    let full = screen.full();
-                    screen.tell(|| Update::Full(full.clone()));
+                if screen.feeds.is_empty() && !self.is_observed() {
+                    return None;
                 }
+                let full = screen.full();
+                screen.tell(|| Update::Full(full.clone()));
+                self.is_observed().then_some(Update::Full(full))
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::guest::{Guest, Input, Output};
 use crate::lanes::Work;
 use crate::mailbox::{Item, Wishes};
+use crate::observe::Seen;
 use crate::pages::Navigate;
 use crate::program::Program;
 use crate::receipt::{EndReason, Fault};
@@ -106,10 +107,16 @@ impl Task {
             .await
             .map_err(|_| Fault::new("host-timeout", "could not start: the host's services did not answer"))?;
         steps.done("started");
+        let digest = program.digest().to_owned();
         let instance = Box::pin(Guest::new(shared.clone(), program));
         let guest = self.work(instance).instrument(tracing::debug_span!("instantiate")).await??;
         self.guest = Some(guest);
         steps.done("instantiate");
+        shared.observe(Seen::Launched {
+            digest: &digest,
+            launch: &launch,
+            saved: saved.as_ref(),
+        });
         self.call(Input::Launched(launch.to_fields(), saved)).await?;
         steps.done("launched");
         self.call(Input::Lifecycle(Phase::Shown)).await?;
@@ -138,6 +145,7 @@ impl Task {
         match shown {
             Some(true) if self.hidden_at.take().is_some() => {
                 self.shared.set_state(SessionState::Shown);
+                self.shared.observe(Seen::Shown(true));
                 self.begin_event();
                 self.call(Input::Lifecycle(Phase::Shown)).await?;
                 self.phase = Some(Phase::Shown);
@@ -146,6 +154,7 @@ impl Task {
             }
             Some(true) => self.shared.set_state(SessionState::Shown),
             Some(false) if self.hidden_at.is_none() => {
+                self.shared.observe(Seen::Shown(false));
                 self.begin_event();
                 self.call(Input::Lifecycle(Phase::Hidden)).await?;
                 self.phase = Some(Phase::Hidden);
@@ -186,11 +195,15 @@ impl Task {
 
     async fn item(&mut self, item: Item) -> Result<(), Stop> {
         match item {
-            Item::Event(event) => self.event(event).await,
+            Item::Event(event) => {
+                self.shared.observe(Seen::Event(&event));
+                self.event(event).await
+            }
             Item::Ui(event, reply) => {
                 let event_id = event.event_id.clone();
                 let applied = match self.resolve(event) {
                     Some(event) => {
+                        self.shared.observe(Seen::Event(&event));
                         self.event(event).await?;
                         true
                     }
@@ -202,6 +215,7 @@ impl Task {
             Item::Back(event_id, reply) => {
                 let applied = self.is_new(&event_id) && self.shared.pages.lock().ask(Navigate::Back, &[]).is_ok();
                 if applied {
+                    self.shared.observe(Seen::Back);
                     self.begin_event();
                     self.navigate().await?;
                     self.draw().await?;
@@ -216,6 +230,10 @@ impl Task {
                     ..Caller::clone(&caller)
                 };
                 *self.shared.caller.lock() = Arc::new(changed);
+                self.shared.observe(Seen::Language {
+                    language: &language,
+                    direction: &direction,
+                });
                 let event = Event::new("settings").with("language", language).with("direction", direction);
                 self.event(event).await
             }
@@ -287,8 +305,13 @@ impl Task {
     }
 
     async fn draw(&mut self) -> Result<(), Stop> {
+        let began = Instant::now();
         if let Output::View(view) = self.call(Input::View).await? {
-            self.shared.show_view(view, std::mem::take(&mut self.fresh));
+            let update = self.shared.show_view(view, std::mem::take(&mut self.fresh));
+            self.shared.observe(Seen::View {
+                update: update.as_ref(),
+                us: micros(began.elapsed()),
+            });
         }
         self.shared.inner.relieve();
         Ok(())

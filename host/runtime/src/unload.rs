@@ -2,6 +2,7 @@
 
 use crate::guest::{Input, Output};
 use crate::receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
+use crate::observe::Seen;
 use crate::task::{Steps, Stop, Task};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -91,7 +92,9 @@ pub(crate) async fn unload(task: &mut Task, stop: Stop) {
         None => tracing::info!(session = %shared.id, program = %caller.program, reason = reason.code(), "unload"),
     }
     inner.count_end(reason, fault.as_ref());
-    shared.end(Arc::new(Ended { reason, fault, receipt }));
+    let ended = Arc::new(Ended { reason, fault, receipt });
+    shared.observe(Seen::Ended(&ended));
+    shared.end(ended);
 }
 
 /// The calls that a program gets before it goes. One that goes wrong ends the instance, and the others are left out.
@@ -107,6 +110,9 @@ async fn say_goodbye(task: &mut Task, steps: &mut Steps) -> Result<Option<SavedS
     steps.done("unloaded");
     let saved = task.call(Input::SaveState).await?;
     steps.done("save-state");
+    if let Output::Saved(saved) = &saved {
+        task.shared.observe(Seen::Saved(saved.as_ref()));
+    }
     Ok(match saved {
         Output::Saved(saved) => saved,
         _ => None,

@@ -142,6 +142,22 @@ pub(crate) fn at_this_machine(headers: &HeaderMap) -> bool {
     host.starts_with("localhost") || host.starts_with("127.0.0.1") || host.starts_with("[::1]")
 }
 
+/// Lets only this machine through.
+pub(crate) async fn this_machine(request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    if peer.is_some_and(|peer| peer.is_loopback()) && at_this_machine(request.headers()) {
+        return next.run(request).await;
+    }
+    Problem::new(
+        403,
+        "this-machine",
+        "Not from here",
+        "Tools for authors answer at the machine itself only.",
+        "Open this page on the machine where `youji dev` runs.",
+    )
+    .into_response()
+}
+
 /// The seat of a request that needs a person.
 #[derive(Clone)]
 pub(crate) struct AtSeat(pub(crate) Arc<Seat>);

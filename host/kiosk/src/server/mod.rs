@@ -91,6 +91,11 @@ impl Server {
 
     /// Answers on that listener from now on.
     pub fn start(host: Arc<Host>, listener: TcpListener) -> Server {
+        Self::start_with_tools(host, listener, axum::Router::new())
+    }
+
+    /// The same, with tools for authors below `/dev/`: for this machine only, whoever else may reach the kiosk.
+    pub fn start_with_tools(host: Arc<Host>, listener: TcpListener, tools: axum::Router) -> Server {
         let config = host.config();
         let address = config.address;
         let port = address.port();
@@ -119,7 +124,7 @@ impl Server {
             stop: stopped.clone(),
             host,
         });
-        let router = routes::router(&app);
+        let router = routes::router(&app, tools);
         Server {
             accepting: tokio::spawn(net::accept(listener, router, limits.connections, limits.shutdown, stopped)),
             sweeping: tokio::spawn(sweep(Arc::clone(&app))),

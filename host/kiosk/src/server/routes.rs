@@ -91,13 +91,14 @@ pub fn routes() -> Vec<Route> {
     table().into_iter().map(|(route, _)| route).collect()
 }
 
-pub(crate) fn router(app: &Arc<App>) -> Router {
+pub(crate) fn router(app: &Arc<App>, tools: Router) -> Router {
     let mut router = Router::new();
     for (route, handler) in table() {
         let principal = from_fn_with_state((Arc::clone(app), route.who), guard::principal);
         router = router.route(route.path, handler.layer(principal));
     }
     router
+        .nest("/dev", tools.layer(from_fn(guard::this_machine)).with_state(()))
         .fallback(async || no_such("No such page"))
         .method_not_allowed_fallback(async || {
             Problem::new(
