@@ -3,7 +3,7 @@
 use crate::call::{Call, Reply};
 use crate::caller::{Caller, PersonId, ProgramId, SessionId};
 use crate::event::{Event, SavedState};
-use crate::sheet::Sheet;
+use crate::sheet::{OpenTarget, Sheet};
 use crate::value::{Failure, Ticket};
 use async_trait::async_trait;
 
@@ -59,4 +59,10 @@ pub trait Deliver: Send + Sync {
 
     /// Asks a session's screen to scan a code for the program.
     fn scan(&self, session: SessionId, ticket: Ticket);
+
+    /// Opens another program for the person at a session, who has agreed to it; what came of it is told to the services later. False
+    /// when nobody here does that.
+    fn open(&self, _session: SessionId, _ticket: Ticket, _target: &OpenTarget) -> bool {
+        false
+    }
 }

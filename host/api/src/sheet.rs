@@ -1,5 +1,6 @@
 //! What the host draws when a person must decide: always from stored values, never from a program's pixels.
 
+use crate::caller::ProgramId;
 use serde::{Deserialize, Serialize};
 
 /// Identifies a sheet while it is open. Random.
@@ -72,9 +73,23 @@ pub enum SheetKind {
     Open {
         /// Its stored name.
         target: String,
-        /// Path of the page.
-        page: String,
+        /// Stored name of its publisher.
+        target_publisher: String,
+        /// What is opened.
+        opens: OpenTarget,
     },
+}
+
+/// A page of another program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenTarget {
+    /// Which program.
+    pub program: ProgramId,
+    /// Path of the page; never empty.
+    pub page: String,
+    /// Its parameters, by name: what the program that asks tells the other one.
+    pub query: Vec<(String, String)>,
 }
 
 /// A scope on a consent sheet.

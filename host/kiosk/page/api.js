@@ -1,22 +1,42 @@
 // The host's HTTP routes. Every failure is a Problem with words to show.
 
-import { t } from './i18n.js';
+import { problemWords, faultWords } from './i18n.js';
 
-/** What could not be done: RFC 9457 members. */
+/**
+ * What could not be done. The words are the page's own, in the language of the moment, by the code (RFC 9457 member) and by where it
+ * happened; `more` is what the host said, for whoever wants to know.
+ */
 export class Problem extends Error {
-  constructor(body) {
+  constructor(body, { where, own = false } = {}) {
     super(body.detail || body.title || body.code);
-    this.title = body.title || t('problem.title');
-    this.detail = body.detail || '';
-    this.remedy = body.remedy || '';
     this.code = body.code || 'unknown';
     this.status = body.status || 0;
+    this.fields = body.fields ?? {};
+    this.where = where;
+    this.more = own ? '' : [body.detail || body.title, body.remedy].filter(Boolean).join(' ');
+  }
+
+  get words() {
+    const { kind, wait, fault } = this.fields;
+    const cases = [kind, wait && 'wait', this.where].filter(Boolean);
+    return problemWords(this.code, cases, { ...this.fields, fault: faultWords(fault) });
+  }
+
+  get title() {
+    return this.words[0];
+  }
+
+  get detail() {
+    return this.words[1];
+  }
+
+  get remedy() {
+    return this.words[2];
   }
 }
 
 /** A problem that the page itself found. */
-export const problem = (code, params) =>
-  new Problem({ code, title: t(`problem.${code}.title`, params), detail: t(`problem.${code}.detail`, params), remedy: t(`problem.${code}.remedy`, params) });
+export const problem = (code, fields) => new Problem({ code, fields }, { own: true });
 
 /** A problem, whatever was thrown. */
 export function asProblem(error) {
@@ -25,7 +45,7 @@ export function asProblem(error) {
   return problem('page-fault');
 }
 
-async function request(method, path, body, ms = 20000) {
+async function request(method, path, body, { ms = 20000, where } = {}) {
   const options = { method, headers: { accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) };
   if (body instanceof Blob) {
     options.body = body;
@@ -48,17 +68,17 @@ async function request(method, path, body, ms = 20000) {
     answer = null;
   }
   if (response.ok && answer !== null) return answer;
-  if (answer?.code) throw new Problem(answer);
+  if (answer?.code) throw new Problem(answer, { where });
   throw problem('bad-answer', { status: response.status });
 }
 
 const get = (path) => request('GET', path);
-const post = (path, body = {}) => request('POST', path, body);
+const post = (path, body = {}, where) => request('POST', path, body, { where });
 
 export const api = {
   state: () => get('/api/state'),
-  visitor: (language) => post('/api/visitor', { language }),
-  signIn: (code, pin) => post('/api/sign-in', { code, pin }),
+  visitor: (language) => post('/api/visitor', { language }, 'visitor'),
+  signIn: (code, pin) => post('/api/sign-in', { code, pin }, 'sign-in'),
   reset: () => post('/api/reset'),
   person: () => get('/api/person'),
   inbox: (after) => get(`/api/person/inbox?after=${after}`),
@@ -66,12 +86,13 @@ export const api = {
   receipts: () => get('/api/person/receipts'),
   consents: () => get('/api/person/consents'),
   setConsent: (program, scope, granted) => post('/api/person/consents', { program, scope, granted }),
-  decode: (picture) => request('POST', '/api/decode', picture, 30000),
-  open: (what) => post('/api/open', what),
-  operatorSignIn: (pin) => post('/api/operator/sign-in', { pin }),
+  setLanguage: (language) => post('/api/person/language', { language }),
+  decode: (picture) => request('POST', '/api/decode', picture, { ms: 30000 }),
+  open: (what) => post('/api/open', what, 'open'),
+  operatorSignIn: (pin) => post('/api/operator/sign-in', { pin }, 'operator'),
   operatorSignOut: () => post('/api/operator/sign-out'),
   summary: () => get('/api/operator/summary'),
   setPublisher: (id, allowed) => post('/api/operator/publishers', { id, allowed }),
-  topUp: (person, amount, idempotencyKey) => post('/api/operator/top-up', { person, amount, idempotencyKey }),
+  topUp: (person, amount, idempotencyKey) => post('/api/operator/top-up', { person, amount, idempotencyKey }, 'top-up'),
   resetAll: () => post('/api/operator/reset'),
 };

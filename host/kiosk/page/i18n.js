@@ -2,8 +2,12 @@
 
 import { zh } from './i18n/zh.js';
 import { en } from './i18n/en.js';
+import { problems as problemsZh, faults as faultsZh } from './i18n/problems-zh.js';
+import { problems as problemsEn, faults as faultsEn } from './i18n/problems-en.js';
 
 const words = { zh, en };
+const problems = { zh: problemsZh, en: problemsEn };
+const faults = { zh: faultsZh, en: faultsEn };
 const tags = { zh: 'zh-CN', en: 'en' };
 const listeners = new Set();
 let now = 'zh';
@@ -25,9 +29,20 @@ export function setLanguage(tag) {
 
 /** The words for a key; `{name}` is replaced. A missing key shows itself, so that it is found. */
 export function t(key, params) {
-  const text = words[now][key] ?? words.en[key] ?? key;
-  return params ? text.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? '') : text;
+  return put(words[now][key] ?? words.en[key] ?? key, params);
 }
+
+const put = (text, params) => (params ? text.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? '') : text);
+
+/** Title, what happened and what to do for a problem's code; the first of `cases` that has words of its own counts. */
+export function problemWords(code, cases, params) {
+  const table = problems[now];
+  const key = [...cases.map((one) => `${code}@${one}`), code, 'unknown'].find((name) => Object.hasOwn(table, name));
+  return table[key].map((text) => put(text, params));
+}
+
+/** One sentence for what a program did wrong. */
+export const faultWords = (code) => (Object.hasOwn(faults[now], code ?? '') ? faults[now][code] : '');
 
 /** The words for a key, or the fallback where there are none. */
 export const tOr = (key, fallback) => words[now][key] ?? fallback;

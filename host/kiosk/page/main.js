@@ -1,7 +1,7 @@
 // The kiosk page: who is here, what stands on the stage, and what goes when they leave.
 
 import { h, fill, attr } from './dom.js';
-import { t, named, setLanguage, onLanguage } from './i18n.js';
+import { t, named, bytes, setLanguage, onLanguage, languageTag } from './i18n.js';
 import { api, asProblem } from './api.js';
 import { icon } from './icons.js';
 import { iconBtn, problemBox, btn, toast, dialog, closeDialogs, clearToasts, anyDialog } from './ui.js';
@@ -55,7 +55,7 @@ function drawHeader() {
   const unread = who?.unread || 0;
   fill(
     shell.header,
-    h('a', { class: 'brand', href: '/', 'aria-label': `${state.kiosk.name || 'Youji 有机'}: ${t('bar.home')}`, 'aria-label': state.kiosk.name || 'Youji 有机', on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
+    h('a', { class: 'brand', href: '/', 'aria-label': `${state.kiosk.name || 'Youji 有机'}: ${t('bar.home')}`, on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
     h('div', { class: 'host-tools' }, who ? iconWithCount('bell', unread) : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: () => askWho() } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
   );
 }
@@ -176,6 +176,9 @@ function adopt(opened) {
     inbox: news,
     idle: (ms) => idle.warn(ms),
     scan: scanFor,
+    opened: adopt,
+    notOpened: showProblem,
+    back: () => api.state().then(({ sessions: open }) => open.filter((one) => one.from && !sessions.has(one.session)).forEach(adopt)).catch(() => {}),
   });
   sessions.set(session.id, session);
   showSession(session);
@@ -192,11 +195,22 @@ async function ended(session, frame) {
     return;
   }
   current = null;
+  const caller = sessions.get(session.from);
+  if (caller && frame.reason === 'closed') return backTo(caller, session, frame);
   receipt = true;
   await closeDialogs();
   drawSide();
   drawStage();
-  receipt = await showReceipt(shell.stage, session, frame, { done: goHome, again: goHome });
+  receipt = await showReceipt(shell.stage, session, frame, { done: goHome, again: goHome, back: caller && { name: caller.program.name, run: () => (sessions.has(caller.id) ? showSession(caller) : goHome()) } });
+}
+
+// A program that another one opened: the person is back where they were, and what was freed is said in passing.
+async function backTo(caller, session, { receipt: freed }) {
+  await closeDialogs();
+  session.el.remove();
+  showSession(caller);
+  const size = freed && bytes((freed.before.memoryBytes ?? 0) + (freed.before.treeBytes ?? 0));
+  toast({ symbol: 'package', title: `${t('end.title')} · ${named(session.program.name)}`, detail: size ? t('end.freed', { size }) : '' });
 }
 
 function news(frame, session) {
@@ -258,6 +272,16 @@ function forget() {
   location.replace('/');
 }
 
+// With the person, so that a reload and their messages speak it too.
+function keepLanguage() {
+  const who = person();
+  if (!who || who.language === languageTag()) return;
+  api
+    .setLanguage(languageTag())
+    .then((now) => person() && setPerson(now))
+    .catch(() => {});
+}
+
 function redraw() {
   shell.skip.textContent = t('a11y.skip');
   engine.words();
@@ -294,6 +318,7 @@ async function boot() {
     drawSide();
   });
   onLanguage(redraw);
+  onLanguage(keepLanguage);
   drawHeader();
   drawSide();
   watchWedge((text) => {

@@ -1,15 +1,15 @@
 // The unload receipt: stands where the program stood, with measured figures.
 
 import { h, fill, animate } from './dom.js';
-import { t, tOr, named, bytes, micros, count, duration } from './i18n.js';
+import { t, tOr, faultWords, named, bytes, micros, count, duration } from './i18n.js';
 import { icon } from './icons.js';
-import { btn } from './ui.js';
+import { btn, moreWords } from './ui.js';
 import { mark } from './art.js';
 import { bars } from './plot.js';
 import { stepStrip } from './engine.js';
 
-/** Folds the program away and shows its receipt in `stage`. `done` leaves it, `again` scans the next code. */
-export async function showReceipt(stage, session, { reason, fault, receipt }, { done, again }) {
+/** Folds the program away and shows its receipt in `stage`. `done` leaves it, `again` scans the next code, `back` goes to the program that opened it. */
+export async function showReceipt(stage, session, { reason, fault, receipt }, { done, again, back }) {
   const from = session.el;
   if (from.isConnected && !from.hidden) await animate(from, [{ clipPath: 'inset(0 0 0 0 round 0)', opacity: 1 }, { clipPath: 'inset(40% 40% 40% 40% round 24px)', opacity: 0 }], 220);
   from.remove();
@@ -22,9 +22,10 @@ export async function showReceipt(stage, session, { reason, fault, receipt }, { 
         'article',
         { class: ['receipt', failed && 'failed'] },
         h('header', { class: 'receipt-head' }, mark(), h('div', {}, h('h1', { text: t('end.title') }), h('p', { class: 'receipt-name', dir: 'auto', text: named(session.program.name) })), receipt ? h('p', { class: 'receipt-time', text: t('end.in', { time: micros(total(receipt.steps)) }) }) : null),
-        h('p', { class: 'receipt-why', role: failed ? 'alert' : 'status' }, failed ? icon('alert') : icon('check'), h('span', {}, h('strong', { text: tOr(`end.${reason}`, reason) }), failed ? ` ${t('end.fault-d', { message: fault?.message ? `(${fault.code}: ${fault.message}) ` : '' })}` : '', ` ${t('end.nothing-lost')}`)),
+        h('p', { class: 'receipt-why', role: failed ? 'alert' : 'status' }, failed ? icon('alert') : icon('check'), h('span', {}, h('strong', { text: t('sentence', { text: tOr(`end.${reason}`, reason) }) }), failed ? t('sentence.next', { text: faultWords(fault?.code) || t('end.fault-d') }) : '', t('sentence.next', { text: t('end.nothing-lost') }))),
+        failed ? moreWords(fault?.message, fault?.code) : null,
         receipt ? figures(receipt) : null,
-        h('div', { class: 'dialog-actions even' }, btn(t('end.done'), done, { busyWhile: false }), btn(t('end.scan'), again, { tone: 'primary', symbol: 'qr', busyWhile: false })),
+        h('div', { class: 'dialog-actions even' }, btn(t('end.done'), done, { busyWhile: false }), back ? btn(t('end.back', { name: named(back.name) }), back.run, { tone: 'primary', symbol: 'back', busyWhile: false }) : btn(t('end.scan'), again, { tone: 'primary', symbol: 'qr', busyWhile: false })),
       ),
     );
   draw();

@@ -2,7 +2,7 @@
 
 import { h, fill, animate, setText, attr } from './dom.js';
 import { t, named, language } from './i18n.js';
-import { api } from './api.js';
+import { api, Problem } from './api.js';
 import { icon } from './icons.js';
 import { iconBtn, btn, empty, skeleton, toast } from './ui.js';
 import { SessionSocket } from './socket.js';
@@ -14,13 +14,17 @@ import { languageSwitch } from './language.js';
 const WINDOW_MS = 60000;
 
 export class Session {
-  /** `opened` as the host answers; `on`: ended(session, frame), minimise(session), changed(session), inbox(frame), idle(ms), scan(session, ticket). */
+  /**
+   * `opened` as the host answers; `on`: ended(session, frame), minimise(session), changed(session), inbox(frame), idle(ms), scan(session,
+   * ticket), opened(opened), notOpened(problem), back().
+   */
   constructor(opened, on) {
     this.id = opened.session;
     this.program = opened.program;
     this.permissions = opened.permissions ?? null;
     this.steps = opened.steps ?? [];
     this.totalUs = opened.totalUs ?? 0;
+    this.from = opened.from ?? null;
     this.page = opened.page ?? {};
     this.on = on;
     this.usage = null;
@@ -125,6 +129,8 @@ export class Session {
     else if (frame.t === 'inbox') this.on.inbox(frame, this);
     else if (frame.t === 'scan') this.on.scan(this, frame.ticket);
     else if (frame.t === 'idle') this.on.idle(frame.inMs);
+    else if (frame.t === 'opened') this.on.opened(frame.opened);
+    else if (frame.t === 'not-opened') this.on.notOpened(new Problem(frame.problem, { where: 'open' }));
     else if (frame.t === 'ended') this.finish(frame);
     return true;
   }
@@ -149,6 +155,8 @@ export class Session {
   status(status, detail) {
     clearTimeout(this.lostTimer);
     if (status === 'open') {
+      // What this program opened meanwhile is known to the host only.
+      if (this.lost) this.on.back();
       if (this.lost) toast({ symbol: 'check', title: t('net.back'), tone: 'good', ms: 2500 });
       this.lost = false;
       fill(this.banner);

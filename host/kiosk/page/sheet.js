@@ -5,6 +5,7 @@ import { t, named, money, tOr } from './i18n.js';
 import { icon } from './icons.js';
 import { mark, signPicture } from './art.js';
 import { dialog, btn, problemBox, busy } from './ui.js';
+import { Problem } from './api.js';
 import { person } from './store.js';
 
 // The host ignores what comes within 500 ms; the page waits a little longer, and shows it.
@@ -60,7 +61,7 @@ export class Sheets {
     const { now } = this;
     busy(now.yes, false);
     now.answered = false;
-    fill(now.problem, problem ? problemBox({ title: problem.detail || problem.title, remedy: problem.remedy }) : null);
+    fill(now.problem, problem ? problemBox(new Problem(problem, { where: now.sheet.kind })) : null);
     if (now.pin) {
       now.pin.value = '';
       now.pin.focus();
@@ -195,7 +196,14 @@ const KINDS = {
   open(sheet) {
     return {
       title: t('sheet.open', { program: sheet.program, target: sheet.target }),
-      content: [h('p', { class: 'sheet-title', text: t('sheet.open', { program: sheet.program, target: sheet.target }) }), h('p', { class: 'sheet-sub', dir: 'ltr', text: sheet.page }), h('p', { class: 'sheet-note', text: t('sheet.open-d') })],
+      content: [
+        h('p', { class: 'sheet-title', dir: 'auto', text: t('sheet.open', { program: sheet.program, target: sheet.target }) }),
+        h('p', { class: 'sheet-sub', dir: 'auto', text: t('program.by', { publisher: sheet.targetPublisher }) }),
+        sheet.opens?.query?.length
+          ? h('details', { class: 'problem-more' }, h('summary', { text: t('sheet.open-tells', { n: sheet.opens.query.length }) }), h('dl', { class: 'w-facts' }, sheet.opens.query.map(([name, value]) => h('div', { class: 'w-fact' }, h('dt', { dir: 'auto', text: name }), h('dd', { dir: 'auto', text: value })))))
+          : null,
+        h('p', { class: 'sheet-note', text: t('sheet.open-d', { program: sheet.program }) }),
+      ],
       yes: t('sheet.open-yes'),
       no: t('sheet.open-no'),
       chosen: () => [],

@@ -27,13 +27,17 @@ export function busy(el, on) {
 /** A round button with a symbol only. */
 export const iconBtn = (symbol, label, run, props) => h('button', { class: 'icon-btn', type: 'button', 'aria-label': label, title: label, on: { click: run }, ...props }, icon(symbol));
 
+/** What a host or an author says about it, in their own words, for whoever opens it. */
+export const moreWords = (text, code) =>
+  text ? h('details', { class: 'problem-more' }, h('summary', { text: t('problem.more') }), h('p', { lang: 'en', dir: 'ltr', text }), code ? h('p', { class: 'problem-code', text: t('problem.code', { code }) }) : null) : null;
+
 /** What happened, and the one thing to do now. */
 export function problemBox(problem, ...actions) {
   return h(
     'div',
     { class: 'problem', role: 'alert' },
     h('span', { class: 'problem-icon' }, icon('alert')),
-    h('div', { class: 'problem-words' }, h('p', { class: 'problem-title', text: problem.title }), problem.detail && problem.detail !== problem.title ? h('p', { text: problem.detail }) : null, problem.remedy ? h('p', { class: 'problem-remedy', text: problem.remedy }) : null),
+    h('div', { class: 'problem-words' }, h('p', { class: 'problem-title', text: problem.title }), h('p', { text: problem.detail }), h('p', { class: 'problem-remedy', text: problem.remedy }), moreWords(problem.more, problem.code)),
     actions.length ? h('div', { class: 'problem-actions' }, actions) : null,
   );
 }

@@ -103,6 +103,7 @@ pub struct Opened {
     pub total_us: u64,
     /// The first view.
     pub first: Arc<FullUpdate>,
+    pub(crate) prepared: Arc<Prepared>,
 }
 
 /// Where the way leads, once its code is read.
@@ -212,7 +213,7 @@ impl Host {
         let language = language_or(&request.language, &self.config.language).to_owned();
         let (prepared, page, roles) = steps.time("prepare", &tracing::debug_span!("prepare"), || {
             let prepared = self.prepared.get(&installed, &language, &self.registry, &self.codes)?;
-            let page = allowed_page(&prepared, &destination.page)?;
+            let page = allowed_page(&prepared, &destination.page, request.from_program.is_some())?;
             Ok::<_, Problem>((prepared, page, self.services.roles(person, &installed.publisher)))
         })?;
         let program = self.program_of(&prepared, &mut steps).await?;
@@ -239,7 +240,7 @@ impl Host {
             from_program: request.from_program.map(|program| program.to_string()).unwrap_or_default(),
         };
         // Before the launch: what services put on the screen meanwhile must find one.
-        self.post.open(id, person);
+        self.post.open(id, person, &caller.language);
         let launched = self
             .runtime
             .launch(LaunchRequest {
@@ -263,12 +264,13 @@ impl Host {
         let total_us = steps.total();
         self.watch_end(&session);
         Ok(Opened {
-            permissions: self.permissions(person, &prepared),
+            permissions: self.permissions(person, &prepared, &prepared.language),
             session,
             program: prepared.card.clone(),
             steps: steps.all,
             total_us,
             first: first.first,
+            prepared,
         })
     }
 
@@ -359,7 +361,10 @@ impl Host {
         });
     }
 
-    fn permissions(&self, person: &PersonId, prepared: &Prepared) -> Vec<Permission> {
+    /// What a program may do now, with its reasons in that language.
+    pub(crate) fn permissions(&self, person: &PersonId, prepared: &Prepared, language: &str) -> Vec<Permission> {
+        let in_language = self.prepared.get(&prepared.installed, language, &self.registry, &self.codes);
+        let prepared = in_language.as_deref().unwrap_or(prepared);
         let program = &prepared.installed.manifest.app_id;
         let state = |name: &str| {
             // Only scopes that some call needs are asked for; declaring the others is enough.
@@ -383,8 +388,9 @@ impl Host {
     }
 }
 
-/// Home, an entry, or a page that one of the program's messages opens: nothing else can be reached from outside.
-fn allowed_page(prepared: &Prepared, page: &Page) -> Result<String, Problem> {
+/// Home, an entry, or a page that one of the program's messages opens: nothing else can be reached from outside, and by another program
+/// entries only.
+fn allowed_page(prepared: &Prepared, page: &Page, by_program: bool) -> Result<String, Problem> {
     let manifest = &prepared.installed.manifest;
     let path = match page {
         Page::Index(index) => manifest.pages.get(usize::from(*index)).map_or("", String::as_str),
@@ -392,7 +398,7 @@ fn allowed_page(prepared: &Prepared, page: &Page) -> Result<String, Problem> {
         Page::Path(path) => path.trim_start_matches('/'),
     };
     let in_message = || prepared.requested.templates.iter().any(|template| template.page == path);
-    if !path.is_empty() && (manifest.is_entry(path) || in_message()) {
+    if !path.is_empty() && (manifest.is_entry(path) || (!by_program && in_message())) {
         return Ok(path.to_owned());
     }
     Err(Problem::new(

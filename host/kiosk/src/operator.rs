@@ -107,7 +107,8 @@ impl Operator {
                         "Locked for a while",
                         format!("Too many wrong PINs; the door opens again in {} seconds.", left.as_secs() + 1),
                         "Wait until then.",
-                    ));
+                    )
+                    .with("wait", (left.as_secs() + 1).to_string()));
                 }
                 state.locked_until = None;
             }

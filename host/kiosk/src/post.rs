@@ -4,10 +4,12 @@ use crate::screen::Screen;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use youji_api::{Deliver, Event, PersonId, Recipient, SessionId, Sheet, SheetId, Ticket};
+use youji_api::{
+    Caller, Deliver, Event, Failure, OpenTarget, PersonId, ProgramId, PublisherId, Recipient, SessionId, Sheet, SheetId, Ticket, codes,
+};
 use youji_registry::Registry;
 use youji_runtime::Runtime;
-use youji_services::Directory;
+use youji_services::{Directory, Openable};
 
 /// Routes what services have to say.
 pub(crate) struct Post {
@@ -24,8 +26,10 @@ impl Post {
         }
     }
 
-    pub(crate) fn open(&self, session: SessionId, person: &PersonId) {
-        self.screens.write().insert(session, Arc::new(Screen::new(person.clone())));
+    pub(crate) fn open(&self, session: SessionId, person: &PersonId, language: &str) {
+        self.screens
+            .write()
+            .insert(session, Arc::new(Screen::new(person.clone(), language)));
     }
 
     pub(crate) fn close(&self, session: SessionId) {
@@ -66,13 +70,18 @@ impl Deliver for Post {
             screen.add_scan(ticket);
         }
     }
+
+    fn open(&self, session: SessionId, ticket: Ticket, target: &OpenTarget) -> bool {
+        let screen = self.screen(session);
+        screen.is_some_and(|screen| screen.add_open(ticket, target.clone()))
+    }
 }
 
 /// Stored names for sheets.
 pub(crate) struct StoredNames(pub(crate) Registry);
 
 impl Directory for StoredNames {
-    fn program_name(&self, program: &youji_api::ProgramId, language: &str) -> Option<String> {
+    fn program_name(&self, program: &ProgramId, language: &str) -> Option<String> {
         let listed = self
             .0
             .list()
@@ -81,7 +90,7 @@ impl Directory for StoredNames {
         Some(listed.current.name(language).to_owned())
     }
 
-    fn publisher_name(&self, publisher: &youji_api::PublisherId) -> Option<String> {
+    fn publisher_name(&self, publisher: &PublisherId) -> Option<String> {
         let known = self.0.publishers().into_iter().find(|known| known.id == *publisher)?;
         Some(known.name)
     }
@@ -89,5 +98,31 @@ impl Directory for StoredNames {
     fn publisher_key(&self, publisher: &youji_api::PublisherId) -> Option<[u8; 32]> {
         let known = self.0.publishers().into_iter().find(|known| known.id == *publisher)?;
         known.allowed.then(|| known.key.to_bytes())
+    }
+
+    fn openable(&self, caller: &Caller, program: &ProgramId, page: &str) -> Result<Openable, Failure> {
+        let found = self.0.open_verified(program);
+        let found = found.map_err(|_| Failure::new(codes::NOT_FOUND, format!("no program \"{program}\" is here")))?;
+        let manifest = &found.manifest;
+        if found.publisher != caller.publisher && !manifest.callers.allow(&caller.program) {
+            let message = format!(
+                "{program} takes no calls from {}: its manifest would name it in `callers`",
+                caller.program
+            );
+            return Err(Failure::new(codes::FORBIDDEN, message));
+        }
+        let page = if page.is_empty() { manifest.home() } else { page };
+        if !manifest.is_entry(page) {
+            let message = format!(
+                "{program} has no page \"{page}\" that opens from outside; it has {}",
+                manifest.entries.join(", ")
+            );
+            return Err(Failure::new(codes::NOT_FOUND, message));
+        }
+        Ok(Openable {
+            name: found.name(&caller.language).to_owned(),
+            publisher: self.publisher_name(&found.publisher).unwrap_or_else(|| found.publisher.to_string()),
+            page: page.to_owned(),
+        })
     }
 }

@@ -18,6 +18,8 @@ const KEPT: usize = 512;
 pub(crate) struct Prepared {
     pub(crate) installed: Arc<Installed>,
     pub(crate) digest: String,
+    /// Of the texts in `requested`.
+    pub(crate) language: String,
     pub(crate) requested: Arc<Requested>,
     pub(crate) card: ProgramCard,
 }
@@ -53,6 +55,7 @@ impl Preparations {
         let prepared = Arc::new(Prepared {
             installed: Arc::clone(installed),
             digest: installed.digest.to_string(),
+            language: language.to_owned(),
             requested: Arc::new(installed.requested(language)),
             card: card(installed, publisher, codes)?,
         });

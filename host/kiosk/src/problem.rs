@@ -1,13 +1,15 @@
 //! What people and scripts read when something can't be done (RFC 9457).
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use youji_api::{Failure, codes};
 use youji_package::ScanError;
 use youji_registry::RegistryError;
 use youji_runtime::{LaunchError, ProgramError};
 
-/// A problem document. `code` is stable; `detail` says what happened, `remedy` the one thing to do now.
+/// A problem document. `code` is stable; `detail` says what happened, `remedy` the one thing to do now. Pages have their own words for
+/// each code, in every language that they speak, and show `title`, `detail` and `remedy` to whoever wants to know more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// "about:blank": the meaning is the status and the code.
@@ -23,6 +25,9 @@ pub struct Problem {
     pub code: String,
     /// What to do.
     pub remedy: String,
+    /// What the words for a code may name, such as "kind" of a foreign code or "fault" of a program.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<&'static str, String>,
 }
 
 impl Problem {
@@ -41,7 +46,15 @@ impl Problem {
             detail: detail.into(),
             code: code.into(),
             remedy: remedy.into(),
+            fields: BTreeMap::new(),
         }
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.fields.insert(name, value.into());
+        self
     }
 
     /// Errors of the other crates read "what happened; what to do".
@@ -101,7 +114,12 @@ impl From<ScanError> for Problem {
             ScanError::OtherKiosk | ScanError::Altered => 403,
             _ => 400,
         };
-        Problem::from_sentence(status, error.code(), "This code does not open here", &error.to_string())
+        let problem = Problem::from_sentence(status, error.code(), "This code does not open here", &error.to_string());
+        match error {
+            ScanError::NotOurs(kind) => problem.with("kind", kind.code()),
+            ScanError::ForeignHost { found, .. } => problem.with("host", found),
+            _ => problem,
+        }
     }
 }
 
@@ -169,7 +187,8 @@ impl From<LaunchError> for Problem {
                 "The program stopped",
                 format!("{} ({}). Orders and messages are safe.", capital(&fault.message), fault.code),
                 "Open it again; if it stops again, tell the staff.",
-            ),
+            )
+            .with("fault", fault.code),
         }
     }
 }
@@ -195,6 +214,11 @@ impl From<Failure> for Problem {
                 "Nothing was changed. Try again; if it stays so, tell the staff.",
             ),
         };
-        Problem::new(status, failure.code, title, capital(&failure.message), remedy)
+        let wait = failure.fields.integer("retry-after-ms");
+        let problem = Problem::new(status, failure.code, title, capital(&failure.message), remedy);
+        match wait {
+            Some(wait) => problem.with("wait", (wait.max(0) as u64).div_ceil(1_000).to_string()),
+            None => problem,
+        }
     }
 }

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use youji_api::{PersonId, Sheet, SheetId, Ticket};
+use youji_api::{OpenTarget, PersonId, Sheet, SheetId, Ticket};
 
 /// Sheets and scanner requests of one session at once; services allow fewer.
 const OPEN_MAX: usize = 16;
@@ -17,6 +17,8 @@ pub struct ScreenState {
     pub sheets: Vec<Sheet>,
     /// Scanner requests of the program, oldest first.
     pub scans: Vec<Ticket>,
+    /// Programs that this one asked to open and that the person agreed to, oldest first.
+    pub opens: Vec<(Ticket, OpenTarget)>,
     /// Highest sequence number of the person's inbox that was announced; 0 for none.
     pub inbox: u64,
     /// When the session is unloaded unless the person does something; none while there is no warning.
@@ -28,14 +30,16 @@ pub struct ScreenState {
 /// The screen of one live session.
 pub struct Screen {
     person: PersonId,
+    language: Mutex<String>,
     state: watch::Sender<ScreenState>,
     sent: Mutex<HashMap<SheetId, Instant>>,
 }
 
 impl Screen {
-    pub(crate) fn new(person: PersonId) -> Self {
+    pub(crate) fn new(person: PersonId, language: &str) -> Self {
         Screen {
             person,
+            language: Mutex::new(language.to_owned()),
             state: watch::Sender::new(ScreenState::default()),
             sent: Mutex::default(),
         }
@@ -44,6 +48,21 @@ impl Screen {
     /// Who sits in front of it.
     pub fn person(&self) -> &PersonId {
         &self.person
+    }
+
+    /// What the program is spoken to in, BCP 47.
+    pub fn language(&self) -> String {
+        self.language.lock().clone()
+    }
+
+    /// From now on it is that language; whether that is news.
+    pub(crate) fn speak(&self, language: &str) -> bool {
+        let mut now = self.language.lock();
+        let news = *now != language;
+        if news {
+            language.clone_into(&mut now);
+        }
+        news
     }
 
     /// Follows it; begins with what is there now.
@@ -96,6 +115,27 @@ impl Screen {
 
     pub(crate) fn remove_scan(&self, ticket: Ticket) {
         self.state.send_modify(|state| state.scans.retain(|open| *open != ticket));
+    }
+
+    /// False when too many wait already.
+    pub(crate) fn add_open(&self, ticket: Ticket, target: OpenTarget) -> bool {
+        self.state.send_if_modified(|state| {
+            let room = state.opens.len() < OPEN_MAX;
+            if room {
+                state.opens.push((ticket, target));
+            }
+            room
+        })
+    }
+
+    /// Takes what is to be opened, so that it is opened once.
+    pub(crate) fn take_opens(&self) -> Vec<(Ticket, OpenTarget)> {
+        let mut taken = Vec::new();
+        self.state.send_if_modified(|state| {
+            taken = std::mem::take(&mut state.opens);
+            false
+        });
+        taken
     }
 
     pub(crate) fn announce(&self, sequence: u64) {

@@ -30,6 +30,7 @@ const EXPECTED: &[(&str, &str, [u16; 3])] = &[
     ("GET", "/api/person/receipts", [401, 200, 401]),
     ("GET", "/api/person/consents", [401, 200, 401]),
     ("POST", "/api/person/consents", [401, 400, 401]),
+    ("POST", "/api/person/language", [401, 400, 401]),
     ("GET", "/api/session/{id}/socket", [401, 404, 401]),
     ("POST", "/api/operator/sign-in", [400, 400, 400]),
     ("POST", "/api/operator/sign-out", [401, 401, 200]),

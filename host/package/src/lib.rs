@@ -34,7 +34,7 @@ pub use grammar::is_program_id;
 pub use i18n::{I18n, Translation};
 pub use image::ImageKind;
 pub use keys::{KeyError, PublicKey, PublisherKey, ScanKey, ScanKeys, Seal};
-pub use manifest::{ColorScheme, Direction, Icon, Manifest, ManifestError, ManifestErrors, Permission, Version};
+pub use manifest::{Callers, ColorScheme, Direction, Icon, Manifest, ManifestError, ManifestErrors, Permission, Version};
 pub use package::{Draft, Entry, Package, PackageError, PackageLimits};
 pub use scancode::{Issuer, KioskId, Origin, ScanCode, ScanError, ShortId, Verifier};
 

@@ -13,7 +13,8 @@ use youji_api::caller::{CollectionRule, Requested, TemplateRule};
 
 use crate::i18n::I18n;
 
-/// A validated manifest. Members as in W3C MiniApp Manifest, and our own: `accent`, `entries`, `collections`, `templates`.
+/// A validated manifest. Members as in W3C MiniApp Manifest, and our own: `accent`, `entries`, `callers`,
+/// `collections`, `templates`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Manifest {
     /// Who the program is: `[a-z0-9.-]`, compared by code point.
@@ -34,6 +35,8 @@ pub struct Manifest {
     pub pages: Vec<String>,
     /// Paths that can be opened from outside: home first, then those that the manifest lists.
     pub entries: Vec<String>,
+    /// Which other programs may open its entries.
+    pub callers: Callers,
     /// Language of the manifest's own texts, BCP 47.
     pub lang: String,
     /// Writing direction.
@@ -92,6 +95,30 @@ impl Manifest {
     /// Home: the first page.
     pub fn home(&self) -> &str {
         self.pages.first().map_or("", String::as_str)
+    }
+}
+
+/// Which programs may open the entries of a program through `navigation.open`; those of its own publisher always may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Callers {
+    /// No others.
+    #[default]
+    Publisher,
+    /// These others.
+    Programs(Vec<ProgramId>),
+    /// Every program.
+    Everyone,
+}
+
+impl Callers {
+    /// Whether a program of another publisher may.
+    pub fn allow(&self, program: &ProgramId) -> bool {
+        match self {
+            Callers::Publisher => false,
+            Callers::Programs(programs) => programs.contains(program),
+            Callers::Everyone => true,
+        }
     }
 }
 

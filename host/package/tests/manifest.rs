@@ -4,7 +4,7 @@ mod common;
 
 use common::{MANIFEST, draft, key, limits, seeded};
 use rand::Rng;
-use youji_package::{I18n, Manifest, Package, PackageError};
+use youji_package::{Callers, I18n, Manifest, Package, PackageError};
 
 /// Replaces `from` by `to` in the good manifest: exactly that member must be blamed, on the line where `to` stands.
 fn check(from: &str, to: &str, member: &str, expected: &str) {
@@ -79,6 +79,14 @@ fn each_member_that_is_wrong_is_named_with_its_line() {
             "each once",
         ),
         (r#"["pages/kitchen"]"#, r#"["pages/cellar"]"#, "entries[0]", "one of the pages"),
+        (r#"["org.example.tea"]"#, r#"["Tea"]"#, "callers[0]", "a program's id"),
+        (r#"["org.example.tea"]"#, r#"["*", "org.example.tea"]"#, "callers", "alone"),
+        (
+            r#"["org.example.tea"]"#,
+            r#"["org.example.tea", "org.example.tea"]"#,
+            "callers",
+            "each once",
+        ),
         (r#""lang": "en""#, r#""lang": "English!""#, "lang", "BCP 47"),
         (r#""dir": "ltr""#, r#""dir": "up""#, "dir", "auto, ltr, rtl"),
         (
@@ -192,6 +200,30 @@ fn a_good_manifest_gives_its_values_and_home_is_always_an_entry() {
     assert_eq!((manifest.home(), manifest.accent.as_deref()), ("pages/menu", Some("#c8102e")));
     assert_eq!(manifest.page_index("pages/kitchen"), Some(2));
     assert!(!manifest.is_entry("pages/order"));
+}
+
+#[test]
+fn who_may_open_a_program_from_another_one() {
+    #[track_caller]
+    fn check(callers: &str, wanted: &Callers, tea: bool) {
+        let manifest = MANIFEST.replace(r#""callers": ["org.example.tea"],"#, callers);
+        let manifest = Manifest::parse(manifest.as_bytes()).unwrap();
+        assert_eq!(manifest.callers, *wanted, "{callers}");
+        assert_eq!(manifest.callers.allow(&"org.example.tea".into()), tea, "{callers}");
+        assert_eq!(
+            manifest.callers.allow(&"org.example.other".into()),
+            *wanted == Callers::Everyone,
+            "{callers}"
+        );
+    }
+    check("", &Callers::Publisher, false);
+    check(r#""callers": [],"#, &Callers::Publisher, false);
+    check(
+        r#""callers": ["org.example.tea"],"#,
+        &Callers::Programs(vec!["org.example.tea".into()]),
+        true,
+    );
+    check(r#""callers": ["*"],"#, &Callers::Everyone, true);
 }
 
 #[test]

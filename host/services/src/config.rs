@@ -5,7 +5,8 @@ use rand::{RngCore, SeedableRng};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use youji_api::{ProgramId, PublisherId};
+use youji_api::caller::Caller;
+use youji_api::{Failure, ProgramId, PublisherId, codes};
 
 /// Time, injected so that a run can be repeated.
 pub trait Clock: Send + Sync {
@@ -72,6 +73,25 @@ pub trait Directory: Send + Sync {
     fn publisher_key(&self, _publisher: &PublisherId) -> Option<[u8; 32]> {
         None
     }
+
+    /// Whether the caller's program may open that page of another one; an empty `page` is home.
+    ///
+    /// # Errors
+    /// "not-found": no such program here, or no such page that opens from outside; "forbidden": it takes no calls from the caller.
+    fn openable(&self, _caller: &Caller, program: &ProgramId, _page: &str) -> Result<Openable, Failure> {
+        Err(Failure::new(codes::NOT_FOUND, format!("no program {program} is here")))
+    }
+}
+
+/// A program that may be opened from another one, as a sheet shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Openable {
+    /// Its name in the person's language.
+    pub name: String,
+    /// Its publisher's stored name.
+    pub publisher: String,
+    /// Path of the page; home where none was asked for.
+    pub page: String,
 }
 
 /// Where the kiosk stands.

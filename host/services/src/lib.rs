@@ -15,6 +15,7 @@
 //! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
 //! | `merchants`, `order`, `payment`, `money` | who is paid, what an order must be, the one act of a payment |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
+//! | `opening` | one program opens a page of another |
 //! | `messaging` | subscriptions, messages, the inbox |
 //! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
 //! | `small`, `counts` | timers, scanner, place, randomness, log; the day's counts |
@@ -34,6 +35,7 @@ mod merchants;
 mod messaging;
 pub mod model;
 mod money;
+mod opening;
 mod order;
 mod outcomes;
 mod payment;
@@ -51,7 +53,7 @@ mod storage;
 mod tokens;
 mod watch;
 
-pub use config::{Clock, Directory, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
+pub use config::{Clock, Directory, Openable, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
 pub use login::Exchanged;
 pub use model::{ConsentRow, Counter, DayCounts, Erased, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};
 pub use services::{OpenError, Services};

@@ -3,7 +3,7 @@
 use crate::apply::{Core, Decide};
 use crate::blob::Blob;
 use crate::change::Change;
-use crate::config::{Directory, ServicesConfig};
+use crate::config::{Directory, Openable, ServicesConfig};
 use crate::hostkey::HostKey;
 use crate::model::DayCounts;
 use crate::money;
@@ -19,6 +19,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
+use youji_api::caller::Caller;
 use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
 use youji_store::{Commit, CommitOptions, Health, KeyError, Keyring, SledMap, Stamp, StoreError};
 
@@ -290,6 +291,12 @@ impl Services {
     pub(crate) fn publisher_key(&self, publisher: &PublisherId) -> Option<[u8; 32]> {
         let directory = self.directory.read().clone();
         directory.and_then(|directory| directory.publisher_key(publisher))
+    }
+
+    pub(crate) fn openable(&self, caller: &Caller, program: &ProgramId, page: &str) -> Result<Openable, Failure> {
+        let directory = self.directory.read().clone();
+        let none = || not_found(format!("no program {program} is here"));
+        directory.ok_or_else(none)?.openable(caller, program, page)
     }
 
     pub(crate) fn publisher_name(&self, publisher: &PublisherId, language: &str) -> String {

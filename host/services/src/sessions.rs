@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 use youji_api::caller::Caller;
-use youji_api::{Call, SheetId, Ticket};
+use youji_api::{Call, OpenTarget, SheetId, Ticket};
 
 /// What a live session holds.
 pub(crate) struct Live {
@@ -14,6 +14,8 @@ pub(crate) struct Live {
     pub(crate) watches: HashMap<Ticket, Watch>,
     pub(crate) timers: HashMap<Ticket, AbortHandle>,
     pub(crate) scans: HashSet<Ticket>,
+    /// Openings of other programs that the person agreed to and that are under way.
+    pub(crate) opening: HashSet<Ticket>,
     pub(crate) sheets: HashMap<SheetId, Asked>,
     pub(crate) log: VecDeque<LogLine>,
 }
@@ -25,6 +27,7 @@ impl Live {
             watches: HashMap::new(),
             timers: HashMap::new(),
             scans: HashSet::new(),
+            opening: HashSet::new(),
             sheets: HashMap::new(),
             log: VecDeque::new(),
         }
@@ -60,5 +63,5 @@ pub(crate) enum What {
     Payment(Arc<OpenOrder>),
     Consent { scopes: Vec<String>, call: Arc<Call> },
     Subscribe { all: Vec<String>, ask: Vec<String> },
-    Open,
+    Open(OpenTarget),
 }

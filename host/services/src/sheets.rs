@@ -96,10 +96,8 @@ impl Services {
                 let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
                 self.decide_templates(&caller, asked.ticket, &all, &ask, &chosen).await
             }
-            What::Open => {
-                let outcome = if answer.accepted { "done" } else { "declined" };
-                let fields = crate::outcomes::fields("navigation.open", outcome);
-                self.tell(session, Event::completed(asked.ticket, fields));
+            What::Open(target) => {
+                self.decide_open(session, asked.ticket, &target, answer.accepted);
                 Ok(())
             }
         }
@@ -120,7 +118,7 @@ impl Services {
                 format!("{}.{function}", capability.name())
             }
             What::Subscribe { .. } => "messaging.subscribe".to_owned(),
-            What::Open => "navigation.open".to_owned(),
+            What::Open(_) => "navigation.open".to_owned(),
         };
         let fields = crate::outcomes::fields(&call, outcome);
         self.tell(caller.session, Event::completed(asked.ticket, fields));

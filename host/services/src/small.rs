@@ -3,11 +3,10 @@
 use crate::change::Change;
 use crate::model::LogLine;
 use crate::outcomes::{coded, fields};
-use crate::services::{Services, check_name, invalid, limit, not_found};
-use crate::sessions::What;
+use crate::services::{Services, invalid, limit, not_found};
 use std::time::Duration;
 use youji_api::caller::Caller;
-use youji_api::{Call, Event, Failure, Fields, Reply, SessionId, Sheet, SheetId, SheetKind, Ticket, codes};
+use youji_api::{Call, Event, Failure, Reply, SessionId, Ticket, codes};
 
 /// Bytes that one call draws at most, and that one log line has at most.
 const RANDOM_MOST: u32 = 4_096;
@@ -138,26 +137,6 @@ impl Services {
         };
         self.tell(session, Event::completed(ticket, outcome));
         Ok(())
-    }
-
-    /// Asks the person whether another program may be opened; the screen opens it once they agreed.
-    pub(crate) fn open_program(&self, caller: &Caller, program: &str, page: &str, query: &Fields) -> Result<Reply, Failure> {
-        check_name("program", program, 128)?;
-        if page.len() > 256 || query.len() > 32 || query.iter().any(|(name, value)| name.len() + value.heap_bytes() > 1_024) {
-            return Err(limit("a page has at most 256 bytes and 32 parameters of at most 1,024 bytes"));
-        }
-        let ticket = self.ticket();
-        let sheet = Sheet {
-            id: SheetId(self.draw()),
-            program: self.program_name(&caller.program, &caller.language),
-            publisher: self.publisher_name(&caller.publisher, &caller.language),
-            kind: SheetKind::Open {
-                target: self.program_name(&program.into(), &caller.language),
-                page: page.to_owned(),
-            },
-        };
-        self.show(caller, sheet, self.asked(ticket, What::Open))?;
-        Ok(Reply::Ticket(ticket))
     }
 
     pub(crate) fn random(&self, length: u32) -> Result<Reply, Failure> {

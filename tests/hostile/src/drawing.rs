@@ -46,8 +46,8 @@ pub(crate) fn view(memory: &Memory) -> Vec<Node> {
     for (id, label) in [(1, "add"), (3, "second"), (4, "nowhere"), (5, "pay")] {
         nodes.push(node("button", &[("label", label)], Some(("tap", id)), 0));
     }
-    nodes.push(node("row", &[], None, 3));
-    for (id, label) in [(6, "keep"), (7, "close"), (8, "forget")] {
+    nodes.push(node("row", &[], None, 4));
+    for (id, label) in [(6, "keep"), (7, "close"), (8, "forget"), (9, "open")] {
         nodes.push(node("button", &[("label", label)], Some(("tap", id)), 0));
     }
     nodes

@@ -38,6 +38,7 @@ struct Memory {
     text: String,
     page: String,
     note: String,
+    opens: String,
     events: Vec<String>,
 }
 
@@ -79,6 +80,10 @@ impl Guest for Hostile {
             memory.act = text(&launch, "query.act");
             memory.at = text(&launch, "query.at");
             memory.page = text(&launch, "page");
+            memory.opens = text(&launch, "query.opens");
+            if text(&launch, "cause") == "program" {
+                memory.note = format!("from {} with {}", text(&launch, "from-program"), text(&launch, "query.said"));
+            }
             if let Some(saved) = saved {
                 memory.count = saved.bytes.len() as i64;
             }
@@ -108,7 +113,10 @@ impl Guest for Hostile {
             ("tap", 6) => note(storage::set("key", b"value").map_err(|failure| failure.code)),
             ("tap", 7) => note(navigation::close().map_err(|failure| failure.code)),
             ("tap", 8) => remember(|memory| memory.events.clear()),
-            ("completed", _) => remember(|memory| memory.note = format!("{}:{}", event.ticket, text(&event.fields, "outcome"))),
+            ("tap", 9) => open_other(),
+            ("completed", _) => remember(|memory| {
+                memory.note = format!("{}:{}{}", event.ticket, text(&event.fields, "outcome"), text(&event.fields, "code"))
+            }),
             ("changed", _) => note(payment::pay(&order()).map_err(|failure| failure.code)),
             _ => {}
         }
@@ -128,6 +136,17 @@ impl Guest for Hostile {
             bytes: vec![7; count as usize],
         })
     }
+}
+
+/// Opens the program that the launch named, at the page after a space if there is one.
+fn open_other() {
+    let opens = remember(|memory| memory.opens.clone());
+    let (program, page) = opens.split_once(' ').unwrap_or((&opens, ""));
+    let said = Field {
+        name: "said".into(),
+        value: Scalar::Text("hello".into()),
+    };
+    note(navigation::open(program, page, &[said]).map_err(|failure| failure.code));
 }
 
 fn note<T: std::fmt::Debug>(result: Result<T, String>) {

@@ -87,6 +87,14 @@ pub(crate) enum ToPage<'a> {
     Scan {
         ticket: String,
     },
+    /// Another program was opened for this one.
+    Opened {
+        opened: serde_json::Value,
+    },
+    /// It could not be opened.
+    NotOpened {
+        problem: &'a Problem,
+    },
     Idle {
         in_ms: u64,
     },

@@ -190,8 +190,8 @@ async fn sweep(app: Arc<App>) {
             let deadline = seat.touched() + idle;
             let left = deadline.saturating_duration_since(std::time::Instant::now());
             let warning = (left <= config.warn).then_some(deadline);
-            for session in seat.live() {
-                if let Some(screen) = app.host.screen(session.id()) {
+            for here in seat.live() {
+                if let Some(screen) = app.host.screen(here.session.id()) {
                     screen.warn_idle(warning);
                 }
             }

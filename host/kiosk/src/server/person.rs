@@ -3,10 +3,11 @@
 use super::App;
 use super::extract::Object;
 use super::guard::AtSeat;
-use super::seats::Seat;
+use super::seats::{Here, Seat};
 use super::visit::complete;
 use crate::host::Host;
 use crate::money::decimal;
+use crate::prepared::{direction, language_or};
 use crate::problem::Problem;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
@@ -169,13 +170,46 @@ pub(crate) async fn set_consent(
     .await
 }
 
+#[derive(Deserialize)]
+pub(crate) struct LanguageBody {
+    language: String,
+}
+
+/// The language that the person wants to be spoken to in; their open programs are told.
+pub(crate) async fn set_language(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Object(body): Object<LanguageBody>,
+) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        speak(&app, &seat, &body.language).await?;
+        Ok(Json(person_json(&app.host, &at(&app, &seat)?)))
+    })
+    .await
+}
+
+/// Takes a language for the person and for every program that is open at the seat.
+pub(crate) async fn speak(app: &App, seat: &Seat, language: &str) -> Result<(), Problem> {
+    let known = at(app, seat)?.language;
+    let language = language_or(language, &known);
+    if language != known {
+        app.host.services.set_language(&seat.person, language).await?;
+    }
+    for Here { session, .. } in seat.live() {
+        if app.host.screen(session.id()).is_some_and(|screen| screen.speak(language)) {
+            session.language(language, direction(language));
+        }
+    }
+    Ok(())
+}
+
 /// Ends a seat: its sessions are unloaded, a visitor is erased. Answers how much of each kind was.
 pub(crate) async fn end_seat(app: &Arc<App>, seat: &Arc<Seat>, reason: EndReason, why: &'static str) -> Value {
     let Some(sessions) = seat.leave() else {
         return json!({});
     };
     let unloaded = sessions.len();
-    futures_util::future::join_all(sessions.iter().map(|session| session.close(reason))).await;
+    futures_util::future::join_all(sessions.iter().map(|here| here.session.close(reason))).await;
     app.seats.remove(seat);
     let mut erased = json!({});
     if seat.visitor {

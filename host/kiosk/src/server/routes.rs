@@ -74,6 +74,7 @@ fn table() -> Vec<Entry> {
             get(person::consents),
         ),
         act("/api/person/consents", Person, post(person::set_consent)),
+        act("/api/person/language", Person, post(person::set_language)),
         read("/api/session/{id}/socket", Person, get(socket::upgrade)),
         act("/api/operator/sign-in", Anyone, post(operate::sign_in)),
         act("/api/operator/sign-out", Operator, post(operate::sign_out)),

@@ -2,12 +2,14 @@
 
 use super::extract::Token;
 use crate::config::HostConfig;
+use crate::open::Opened;
+use crate::prepared::Prepared;
 use crate::problem::Problem;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use youji_api::{PersonId, SessionId};
+use youji_api::{PersonId, SessionId, codes};
 use youji_runtime::{Ended, Session};
 
 /// Ended sessions whose end a screen that was away can still be told.
@@ -25,8 +27,31 @@ pub(crate) struct Seat {
     state: Mutex<State>,
 }
 
+/// A program that is open at a seat, and what a page that comes back must know of it.
+#[derive(Clone)]
+pub(crate) struct Here {
+    pub(crate) session: Session,
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) steps: Vec<(&'static str, u64)>,
+    pub(crate) total_us: u64,
+    /// The session whose program opened it: the person is taken back there.
+    pub(crate) from: Option<SessionId>,
+}
+
+impl Here {
+    pub(crate) fn new(opened: Opened, from: Option<SessionId>) -> Self {
+        Here {
+            session: opened.session,
+            prepared: opened.prepared,
+            steps: opened.steps,
+            total_us: opened.total_us,
+            from,
+        }
+    }
+}
+
 struct State {
-    sessions: Vec<Session>,
+    open: Vec<Here>,
     ended: VecDeque<(SessionId, Arc<Ended>)>,
     touched: Instant,
     /// Openings that the person waits for: a long one (a first compilation) is no idling.
@@ -64,41 +89,50 @@ impl Seat {
         Waiting(Arc::clone(self))
     }
 
-    /// A session opened here; gives it back when the person has left meanwhile.
-    pub(crate) fn add(&self, session: Session, limit: usize) -> Result<(), Session> {
+    /// A program was opened here. Refused when the person has left meanwhile, or has too many open.
+    pub(crate) fn add(&self, here: Here, limit: usize) -> Result<(), Problem> {
         let mut state = self.state.lock();
         prune(&mut state);
-        if state.over || state.sessions.len() >= limit {
-            return Err(session);
+        if state.over {
+            return Err(Problem::no_person());
         }
-        state.sessions.push(session);
+        if state.open.len() >= limit {
+            return Err(Problem::new(
+                429,
+                codes::LIMIT,
+                "Too many programs",
+                format!("{limit} programs are open at this seat; no other one was opened."),
+                "Close one of them.",
+            ));
+        }
+        state.open.push(here);
         Ok(())
     }
 
-    pub(crate) fn live(&self) -> Vec<Session> {
+    pub(crate) fn live(&self) -> Vec<Here> {
         let mut state = self.state.lock();
         prune(&mut state);
-        state.sessions.clone()
+        state.open.clone()
     }
 
     pub(crate) fn session(&self, id: SessionId) -> Option<Found> {
         let mut state = self.state.lock();
         prune(&mut state);
-        if let Some(session) = state.sessions.iter().find(|session| session.id() == id) {
-            return Some(Found::Live(session.clone()));
+        if let Some(here) = state.open.iter().find(|here| here.session.id() == id) {
+            return Some(Found::Live(here.session.clone()));
         }
         let ended = state.ended.iter().find(|(ended, _)| *ended == id);
         ended.map(|(_, ended)| Found::Ended(Arc::clone(ended)))
     }
 
     /// Nobody sits here any more: true, and its sessions, for whoever is first to say so.
-    pub(crate) fn leave(&self) -> Option<Vec<Session>> {
+    pub(crate) fn leave(&self) -> Option<Vec<Here>> {
         let mut state = self.state.lock();
         if state.over {
             return None;
         }
         state.over = true;
-        Some(std::mem::take(&mut state.sessions))
+        Some(std::mem::take(&mut state.open))
     }
 }
 
@@ -114,14 +148,14 @@ impl Drop for Waiting {
 }
 
 fn prune(state: &mut State) {
-    let State { sessions, ended, .. } = state;
-    sessions.retain(|session| match session.try_ended() {
+    let State { open, ended, .. } = state;
+    open.retain(|here| match here.session.try_ended() {
         None => true,
         Some(end) => {
             if ended.len() == ENDED_KEPT {
                 ended.pop_front();
             }
-            ended.push_back((session.id(), end));
+            ended.push_back((here.session.id(), end));
             false
         }
     });
@@ -180,7 +214,7 @@ impl Seats {
             visitor,
             kiosk,
             state: Mutex::new(State {
-                sessions: Vec::new(),
+                open: Vec::new(),
                 ended: VecDeque::new(),
                 touched: Instant::now(),
                 opening: 0,

@@ -5,8 +5,10 @@ use super::bucket::Bucket;
 use super::frames::{FromPage, ToPage};
 use super::guard::AtSeat;
 use super::net::stopped;
-use super::seats::{Found, Seat};
-use crate::prepared::{direction, language_or};
+use super::person::speak;
+use super::seats::{Found, Here, Seat};
+use super::visit::{open_here, opened_json};
+use crate::open::{OpenRequest, Target};
 use crate::problem::Problem;
 use crate::screen::{Screen, ScreenState};
 use axum::Extension;
@@ -21,7 +23,7 @@ use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use youji_api::{Answer, SessionId, SheetId, Ticket};
+use youji_api::{Answer, OpenTarget, SessionId, SheetId, Ticket};
 use youji_runtime::{Ack, EndReason, Feed, Session, UiEvent, Update};
 
 /// How long a page may take to say hello.
@@ -109,7 +111,7 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
                 }
                 return close(socket, (NORMAL, "ended")).await;
             };
-            speak(app, seat, &session, language).await;
+            listen(app, seat, &language).await;
             let mine = screen.attach();
             session.show();
             let mut line = Line {
@@ -138,14 +140,12 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
     }
 }
 
-/// The page's language is the person's and the program's.
-async fn speak(app: &App, seat: &Seat, session: &Session, language: String) {
-    let language = language_or(&language, &session.caller().language).to_owned();
-    if *language != *session.caller().language {
-        session.language(&language, direction(&language));
-        if let Err(failure) = app.host.services.set_language(&seat.person, &language).await {
-            tracing::debug!(code = failure.code, "language");
-        }
+/// The page's language is the person's and that of their programs.
+async fn listen(app: &App, seat: &Seat, language: &str) {
+    if !language.is_empty()
+        && let Err(problem) = speak(app, seat, language).await
+    {
+        tracing::debug!(code = problem.code, "language");
     }
 }
 
@@ -153,6 +153,7 @@ async fn speak(app: &App, seat: &Seat, session: &Session, language: String) {
 enum Done {
     Event(Ack),
     Answer(SheetId, Result<(), Problem>),
+    Opened(Result<Here, Problem>),
 }
 
 type Doing = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -226,6 +227,11 @@ impl Line<'_> {
                 }
                 send(socket, &ToPage::Ack(&ack)).await
             }
+            Done::Opened(Ok(here)) => {
+                let opened = opened_json(&self.app.host, &here, &self.screen.language());
+                send(socket, &ToPage::Opened { opened }).await
+            }
+            Done::Opened(Err(problem)) => send(socket, &ToPage::NotOpened { problem: &problem }).await,
             Done::Answer(_, Ok(())) => Ok(()),
             Done::Answer(id, Err(problem)) => {
                 let state = self.screen.now();
@@ -299,7 +305,7 @@ impl Line<'_> {
             FromPage::Scanned { ticket, text } => self.scanned(ticket.number(), text),
             FromPage::Hello { language, .. } => {
                 let (app, seat) = (Arc::clone(self.app), Arc::clone(self.seat));
-                tokio::spawn(async move { speak(&app, &seat, &session, language).await });
+                tokio::spawn(async move { listen(&app, &seat, &language).await });
             }
             FromPage::Visible { shown: true } => session.show(),
             FromPage::Visible { shown: false } => session.hide(),
@@ -337,6 +343,34 @@ impl Line<'_> {
         self.doing.push(Box::pin(async move {
             let result = answering.await.map_err(|_| Problem::shutting_down());
             Done::Answer(id, result.and_then(|answered| answered.map_err(Problem::from)))
+        }));
+    }
+
+    /// Opens what the person allowed this program to open; who asks is stamped here.
+    fn open(&mut self, ticket: Ticket, target: OpenTarget) {
+        let request = OpenRequest {
+            target: Target::Page {
+                program: target.program,
+                page: target.page,
+                query: target.query,
+            },
+            cause: "program".to_owned(),
+            language: self.screen.language(),
+            from_program: Some(self.session.caller().program.clone()),
+        };
+        let (app, seat, from) = (Arc::clone(self.app), Arc::clone(self.seat), self.session.id());
+        // On a task of its own: the program learns what came of it, whether or not this page stays.
+        let opening = tokio::spawn(async move {
+            let here = open_here(&app, &seat, request, Some(from)).await;
+            let told = here.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str());
+            if let Err(failure) = app.host.services.opened(from, ticket, told) {
+                tracing::debug!(code = failure.code, "opened");
+            }
+            here
+        });
+        self.doing.push(Box::pin(async move {
+            let here = opening.await.unwrap_or_else(|_| Err(Problem::shutting_down()));
+            Done::Opened(here)
         }));
     }
 
@@ -389,6 +423,9 @@ impl Line<'_> {
                 )
                 .await?;
             }
+        }
+        for (ticket, target) in self.screen.take_opens() {
+            self.open(ticket, target);
         }
         if state.inbox > self.known.inbox {
             self.known.inbox = state.inbox;

@@ -5,9 +5,10 @@ use super::extract::{Object, Picture, clear, token};
 use super::guard::{AtSeat, at_this_machine};
 use super::net::Peer;
 use super::person::{end_seat, person_json};
-use super::seats::Seat;
+use super::seats::{Here, Seat};
 use crate::decode::{self, DecodeError};
-use crate::open::{OpenRequest, Opened, Target};
+use crate::host::Host;
+use crate::open::{OpenRequest, Target};
 use crate::prepared::language_or;
 use crate::problem::Problem;
 use axum::Extension;
@@ -19,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use youji_api::{ProgramId, codes};
+use youji_api::{ProgramId, SessionId, codes};
 use youji_runtime::EndReason;
 use youji_services::Person;
 
@@ -57,14 +58,11 @@ pub(crate) async fn state(State(app): State<Arc<App>>, headers: HeaderMap) -> Js
     let person = seat.as_ref().and_then(|seat| host.services.person(&seat.person));
     let programs = host.programs();
     let sessions = seat.as_ref().map(|seat| seat.live()).unwrap_or_default();
-    let card = |id: &ProgramId| programs.iter().find(|card| card.id == *id);
-    let sessions: Vec<Value> = sessions
-        .iter()
-        .map(|session| json!({"session": session.id().to_string(), "program": card(&session.caller().program)}))
-        .collect();
+    let language = language(&app, &headers, person.as_ref());
+    let sessions: Vec<Value> = sessions.iter().map(|here| opened_json(host, here, &language)).collect();
     let idle = seat.as_ref().map_or(config.idle, |seat| seat.idle_after(config));
     Json(json!({
-        "language": language(&app, &headers, person.as_ref()),
+        "language": language,
         "kiosk": {
             "name": config.name,
             "idleMs": idle.as_millis(),
@@ -195,8 +193,6 @@ pub(crate) enum OpenBody {
         query: Query,
         #[serde(default)]
         language: String,
-        #[serde(default, rename = "fromProgram")]
-        from_program: String,
     },
 }
 
@@ -239,42 +235,46 @@ pub(crate) async fn open(
             page,
             query,
             language,
-            from_program,
         } => OpenRequest {
-            cause: match (from_program.is_empty(), page.is_empty()) {
-                (false, _) => "program",
-                (true, true) => "list",
-                (true, false) => "link",
-            }
-            .to_owned(),
+            cause: if page.is_empty() { "list" } else { "link" }.to_owned(),
             target: Target::Page {
                 program: ProgramId::from(program.as_str()),
                 page,
                 query: query.pairs(),
             },
             language: language_or(&language, &person.language).to_owned(),
-            from_program: (!from_program.is_empty()).then(|| ProgramId::from(from_program.as_str())),
+            from_program: None,
         },
     };
-    let opened = complete(async move {
-        let _waiting = seat.wait();
-        let opened = Box::pin(app.host.open(&seat.person, request)).await?;
-        if let Err(session) = seat.add(opened.session.clone(), app.host.config.limits.sessions_per_seat) {
-            session.close(EndReason::Reset).await;
-            return Err(Problem::no_person());
-        }
-        Ok(opened)
-    })
-    .await?;
-    Ok(Json(opened_json(&opened)))
+    let language = request.language.clone();
+    let here = open_here(&app, &seat, request, None).await?;
+    Ok(Json(opened_json(&app.host, &here, &language)))
 }
 
-fn opened_json(opened: &Opened) -> Value {
+/// Opens a program at a seat, and sees it through even if the device goes away meanwhile.
+pub(crate) async fn open_here(app: &Arc<App>, seat: &Arc<Seat>, request: OpenRequest, from: Option<SessionId>) -> Result<Here, Problem> {
+    let (app, seat) = (Arc::clone(app), Arc::clone(seat));
+    complete(async move {
+        let _waiting = seat.wait();
+        let opened = Box::pin(app.host.open(&seat.person, request)).await?;
+        let here = Here::new(opened, from);
+        if let Err(problem) = seat.add(here.clone(), app.host.config.limits.sessions_per_seat) {
+            here.session.close(EndReason::Reset).await;
+            return Err(problem);
+        }
+        Ok(here)
+    })
+    .await
+}
+
+/// `Opened` of the protocol, as things stand now.
+pub(crate) fn opened_json(host: &Host, here: &Here, language: &str) -> Value {
     json!({
-        "session": opened.session.id().to_string(),
-        "program": opened.program,
-        "permissions": opened.permissions,
-        "steps": opened.steps,
-        "totalUs": opened.total_us,
+        "session": here.session.id().to_string(),
+        "program": here.prepared.card,
+        "permissions": host.permissions(&here.session.caller().person, &here.prepared, language),
+        "steps": here.steps,
+        "totalUs": here.total_us,
+        "from": here.from.map(|session| session.to_string()),
     })
 }

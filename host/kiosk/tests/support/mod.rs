@@ -20,10 +20,10 @@ use youji_runtime::Compiler;
 
 pub const PROGRAM: &str = "org.example.trial";
 
-/// A package around the guest that behaves as its launch tells it; built once a process.
-pub fn package() -> Vec<u8> {
-    static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
-    PACKAGE
+/// The guest that behaves as its launch tells it; built once a process.
+fn guest() -> Vec<u8> {
+    static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
+    GUEST
         .get_or_init(|| {
             let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
             let cargo = std::env::var("CARGO").unwrap_or("cargo".into());
@@ -49,28 +49,37 @@ pub fn package() -> Vec<u8> {
             let target = std::env::var("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
             let module = std::fs::read(target.join("wasm32-unknown-unknown/miniprogram/youji_hostile.wasm")).expect("the guest was built");
             let encode = || wit_component::ComponentEncoder::default().module(&module)?.encode();
-            let permissions: Vec<Value> = ["payment", "storage", "navigation", "clock", "log"]
-                .iter()
-                .map(|name| json!({"name": name, "reason": "For a test"}))
-                .collect();
-            let manifest = json!({
-                "app_id": PROGRAM, "name": "Trial", "short_name": "Trial", "description": "For tests.",
-                "icons": [{"src": "common/icon.svg", "sizes": "48x48"}],
-                "version": {"code": 1, "name": "1.0"}, "platform_version": {"min_code": 1},
-                "pages": ["pages/home", "pages/second"], "lang": "en", "accent": "#336699",
-                "req_permissions": permissions,
-            });
-            Draft::new()
-                .with("app.wasm", encode().expect("the guest fits the contract"))
-                .with("manifest.json", manifest.to_string())
-                .with(
-                    "common/icon.svg",
-                    r#"<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"><rect width="48" height="48"/></svg>"#,
-                )
-                .sign(&key(), &PackageLimits::default())
-                .expect("the package is fine")
+            encode().expect("the guest fits the contract")
         })
         .clone()
+}
+
+/// A package around it, and who else may open it.
+pub fn package_as(id: &str, name: &str, key: &PublisherKey, callers: &[&str]) -> Vec<u8> {
+    let permissions: Vec<Value> = ["payment", "storage", "navigation", "clock", "log"]
+        .iter()
+        .map(|name| json!({"name": name, "reason": "For a test"}))
+        .collect();
+    let manifest = json!({
+        "app_id": id, "name": name, "short_name": name, "description": "For tests.",
+        "icons": [{"src": "common/icon.svg", "sizes": "48x48"}],
+        "version": {"code": 1, "name": "1.0"}, "platform_version": {"min_code": 1},
+        "pages": ["pages/home", "pages/second", "pages/inner"], "entries": ["pages/second"], "callers": callers,
+        "lang": "en", "accent": "#336699", "req_permissions": permissions,
+    });
+    Draft::new()
+        .with("app.wasm", guest())
+        .with("manifest.json", manifest.to_string())
+        .with(
+            "common/icon.svg",
+            r#"<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"><rect width="48" height="48"/></svg>"#,
+        )
+        .sign(key, &PackageLimits::default())
+        .expect("the package is fine")
+}
+
+pub fn package() -> Vec<u8> {
+    package_as(PROGRAM, "Trial", &key(), &[])
 }
 
 pub fn key() -> PublisherKey {

@@ -1,7 +1,7 @@
 //! Takes `manifest.json` apart.
 
 use super::check::{Check, Object, Rule};
-use super::{ColorScheme, Direction, Icon, Manifest, ManifestErrors, Permission, Version};
+use super::{Callers, ColorScheme, Direction, Icon, Manifest, ManifestErrors, Permission, Version};
 use crate::grammar;
 use crate::image;
 use crate::json::{Json, Node};
@@ -13,7 +13,7 @@ use youji_api::caller::{Audience, CollectionRule, TemplateRule};
 const BYTES: usize = 64 << 10;
 
 /// Those of W3C that mean nothing here are accepted, so that a manifest can serve other hosts too.
-const MEMBERS: [&str; 20] = [
+const MEMBERS: [&str; 21] = [
     "app_id",
     "name",
     "short_name",
@@ -23,6 +23,7 @@ const MEMBERS: [&str; 20] = [
     "platform_version",
     "pages",
     "entries",
+    "callers",
     "lang",
     "dir",
     "color_scheme",
@@ -70,6 +71,7 @@ fn manifest(check: &mut Check, root: &Object<'_>) -> Option<Manifest> {
     let version = version(check, root);
     let platform_min_code = platform(check, root);
     let (pages, entries) = pages(check, root);
+    let callers = callers(check, root);
     let lang = check.optional_text(root, "lang", &LANGUAGE);
     let dir = choice(
         check,
@@ -110,6 +112,7 @@ fn manifest(check: &mut Check, root: &Object<'_>) -> Option<Manifest> {
         platform_min_code: platform_min_code?,
         pages: pages?,
         entries: entries?,
+        callers: callers?,
         lang: lang?,
         dir: dir?,
         color_scheme: color_scheme?,
@@ -229,6 +232,35 @@ fn pages(check: &mut Check, root: &Object<'_>) -> (Option<Vec<String>>, Option<V
         _ => None,
     };
     (pages, entries)
+}
+
+fn callers(check: &mut Check, root: &Object<'_>) -> Option<Callers> {
+    const EVERYONE: &str = "*";
+    let programs = check.list(root, "callers", 0..=32, "program ids, or \"*\" alone", |check, node, path| {
+        let rule = Rule {
+            expected: "a program's id, or \"*\" for every program",
+            remedy: "write one like \"org.example.noodles\"; leave `callers` out where only your own programs may open it",
+            fits: &|text| text == EVERYONE || grammar::is_program_id(text),
+        };
+        check.text_at(node, &path, &rule)
+    })?;
+    if let Some(node) = root.get("callers") {
+        check.unique(node.line, "callers", programs.iter().map(String::as_str));
+        if programs.len() > 1 && programs.iter().any(|program| program == EVERYONE) {
+            check.fail(
+                node.line,
+                "callers",
+                "\"*\" alone, or ids",
+                "both",
+                "remove the ids, or remove \"*\"",
+            );
+        }
+    }
+    Some(match programs.first().map(String::as_str) {
+        None => Callers::Publisher,
+        Some(EVERYONE) => Callers::Everyone,
+        Some(_) => Callers::Programs(programs.iter().map(|program| ProgramId::from(program.as_str())).collect()),
+    })
 }
 
 fn choice<T: Copy + Default>(check: &mut Check, root: &Object<'_>, name: &str, choices: &[(&str, T)]) -> Option<T> {

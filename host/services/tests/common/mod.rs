@@ -9,10 +9,10 @@ use std::time::Duration;
 use youji_api::call::{Order, OrderLine};
 use youji_api::caller::{Audience, Caller, CollectionRule, Requested, TemplateRule};
 use youji_api::{
-    Answer, Call, Capabilities, Deliver, Event, Failure, Fields, Gate, Moment, PersonId, Recipient, Reply, SessionId, Sheet, SheetId,
-    Ticket,
+    Answer, Call, Capabilities, Deliver, Event, Failure, Fields, Gate, Moment, OpenTarget, PersonId, ProgramId, PublisherId, Recipient,
+    Reply, SessionId, Sheet, SheetId, Ticket,
 };
-use youji_services::{Clock, Merchant, Names, Person, Place, SeededRandom, Services, ServicesConfig};
+use youji_services::{Clock, Directory, Merchant, Names, Openable, Person, Place, SeededRandom, Services, ServicesConfig};
 
 pub struct Hand(AtomicU64);
 
@@ -29,6 +29,7 @@ pub struct Heard {
     pub withdrawn: Mutex<Vec<(SessionId, SheetId)>>,
     pub inbox: Mutex<Vec<(PersonId, u64)>>,
     pub scans: Mutex<Vec<(SessionId, Ticket)>>,
+    pub opens: Mutex<Vec<(SessionId, Ticket, OpenTarget)>>,
 }
 
 impl Deliver for Heard {
@@ -47,6 +48,33 @@ impl Deliver for Heard {
     }
     fn scan(&self, session: SessionId, ticket: Ticket) {
         self.scans.lock().unwrap().push((session, ticket));
+    }
+    fn open(&self, session: SessionId, ticket: Ticket, target: &OpenTarget) -> bool {
+        self.opens.lock().unwrap().push((session, ticket, target.clone()));
+        true
+    }
+}
+
+/// Knows one more program than the session's own: "tea", which opens for everybody, and "closed", which opens for nobody else.
+pub struct Programs;
+
+impl Directory for Programs {
+    fn program_name(&self, program: &ProgramId, _language: &str) -> Option<String> {
+        (program.as_str() == "tea").then(|| "Tea House".to_owned())
+    }
+    fn publisher_name(&self, _publisher: &PublisherId) -> Option<String> {
+        None
+    }
+    fn openable(&self, _caller: &Caller, program: &ProgramId, page: &str) -> Result<Openable, Failure> {
+        match program.as_str() {
+            "tea" => Ok(Openable {
+                name: "Tea House".to_owned(),
+                publisher: "Leaf & Co".to_owned(),
+                page: if page.is_empty() { "pages/home" } else { page }.to_owned(),
+            }),
+            "closed" => Err(Failure::new("forbidden", "it takes no calls")),
+            _ => Err(Failure::new("not-found", "no such program")),
+        }
     }
 }
 
@@ -88,6 +116,7 @@ impl Host {
         .unwrap();
         let heard = Arc::new(Heard::default());
         services.set_deliver(heard.clone());
+        services.set_directory(Arc::new(Programs));
         let publisher = Merchant {
             publisher: "pub".into(),
             id: String::new(),
