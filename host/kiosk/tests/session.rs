@@ -262,7 +262,7 @@ async fn what_does_not_open_says_why() {
     let page = device
         .post(
             "/api/open",
-            &json!({"program": support::PROGRAM, "page": "pages/second", "query": {}}),
+            &json!({"program": support::PROGRAM, "page": "pages/inner", "query": {}}),
         )
         .await;
     assert_eq!((page.status, page.code().as_str()), (404, "no-such-page"), "it is no entry");
