@@ -231,7 +231,6 @@ export const en = {
   'state.not-asked': 'Not asked',
   'state.included': 'Included',
 
-  'step.between': 'in between',
   'step.camera': 'Read code',
   'step.network': 'Round trip',
   'step.paint': 'Paint',

@@ -90,6 +90,7 @@ export const problems = {
   'in-doubt': ['Not confirmed', 'The disk failed in the middle; whether it happened is known once the host was restarted.', 'Don’t do it again yet: tell the staff, and look at your receipts later.'],
 
   // The request itself
+  'this-machine': ['Only at the host’s own machine', 'The request came from another one; nothing was changed.', 'Do it at the machine where the host runs.'],
   'no-operator': ['For the operator', 'Nobody is signed in as the operator here; nothing was changed.', 'Enter the operator’s PIN.'],
   'no-operator-pin': ['No operator yet', 'This host has no operator’s PIN.', 'Start it with youji demo or youji serve, which make one and print it.'],
   posters: ['No posters', 'The address in the codes is too long.', 'Use a shorter one with --public-url.'],

@@ -231,7 +231,6 @@ export const zh = {
   'state.not-asked': '未询问',
   'state.included': '自带',
 
-  'step.between': '衔接',
   'step.camera': '识别',
   'step.network': '往返',
   'step.paint': '绘制',
