@@ -5,7 +5,7 @@ use crate::support::{PERMISSIONS, PROGRAM, component, config, draft, furnish, se
 use anyhow::Result;
 use futures_util::{SinkExt, StreamExt};
 use rand::Rng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedMutRandom, IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use youji_api::caller::Requested;
-use youji_api::{Handler, Limits, Node, Scalar, Tree};
+use youji_api::{Limits, Scalar, Tree, View};
 use youji_bench::client::Seat;
 use youji_kiosk::server::routes::routes;
 use youji_kiosk::{Host, Server};
@@ -226,33 +226,32 @@ fn views() {
     let kinds = ["page", "stack", "list", "text", "image", "button", "", "script", "一"];
     fuzz("views", |random| {
         let many = if random.random_ratio(1, 20) { 1_100 } else { 40 };
-        let nodes: Vec<Node> = (0..random.random_range(0..many))
-            .map(|_| {
-                let mut node = Node::new(kinds.choose(random).copied().unwrap_or(""));
-                node.children = match random.random_range(0..10) {
-                    0 => random.random(),
-                    1..5 => random.random_range(0..4),
-                    _ => 0,
-                };
-                if random.random_ratio(1, 4) {
-                    node.key = ["a", "b", ""].choose(random).copied().unwrap_or("").to_owned();
-                }
-                if random.random_ratio(1, 4) {
-                    let number = [f64::NAN, f64::INFINITY, -0.0, f64::MAX].choose(random).copied().unwrap_or(0.0);
-                    node.attributes = [("value", Scalar::Number(number))].into_iter().collect();
-                }
-                node.handlers = vec![
-                    Handler {
-                        event: "tap".into(),
-                        id: random.random()
-                    };
-                    random.random_range(0..3)
-                ];
-                node
-            })
-            .collect();
-        let count = nodes.len();
-        match Tree::new(nodes, &limits) {
+        let mut view = View::default();
+        for _ in 0..random.random_range(0..many) {
+            let children = match random.random_range(0..10) {
+                0 => random.random(),
+                1..5 => random.random_range(0..4),
+                _ => 0,
+            };
+            let one_of = |random: &mut ChaCha8Rng, words: &[&'static str]| words.choose(random).copied().unwrap_or("");
+            let key = if random.random_ratio(1, 4) { one_of(random, &["a", "b", ""]) } else { "" };
+            let number = [f64::NAN, f64::INFINITY, -0.0, f64::MAX].choose(random).copied().unwrap_or(0.0);
+            let attribute = random.random_ratio(1, 4).then_some(("value", Scalar::Number(number)));
+            let handlers = vec![("tap", random.random()); random.random_range(0..3)];
+            view.push((one_of(random, &kinds), key, children), attribute, handlers);
+        }
+        if random.random_ratio(1, 4)
+            && let Some(node) = view.nodes.choose_mut(random)
+        {
+            match random.random_range(0..4) {
+                0 => node.kind.at = random.random(),
+                1 => node.key.length = random.random(),
+                2 => node.attributes = random.random(),
+                _ => node.handlers = random.random_range(0..4),
+            }
+        }
+        let count = view.nodes.len();
+        match Tree::new(view, &limits) {
             Ok(tree) => {
                 assert!(count <= limits.nodes && tree.nodes().len() == count);
                 let inside: u64 = tree.nodes().iter().map(|node| u64::from(node.children)).sum();

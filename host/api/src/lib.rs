@@ -31,5 +31,5 @@ pub use event::{Event, Launch, Phase, SavedState};
 pub use gate::{Consent, Consents, Decision, Gate, Moment};
 pub use limits::Limits;
 pub use sheet::{Answer, OpenTarget, Sheet, SheetId, SheetKind};
-pub use tree::{Handler, Node, Tree, TreeError};
+pub use tree::{Tree, TreeError, View};
 pub use value::{Failure, Fields, Scalar, Ticket, codes};

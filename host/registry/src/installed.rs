@@ -76,9 +76,13 @@ impl Installed {
         })
     }
 
-    /// Reads the seal from disk again and checks it.
+    /// Reads the seal from disk again and checks it. One that is byte for byte the seal that was checked at loading, for this digest and
+    /// this key, has the same answer: the arithmetic is done again only for another one.
     pub(crate) fn verify(&self) -> Result<(), RegistryError> {
         let seal = folder::read_seal(&self.files.path).map_err(|error| self.files.corrupt(format!("its seal: {error}")))?;
+        if seal == self.seal {
+            return Ok(());
+        }
         check_seal(&seal, &self.digest, &self.publisher)
     }
 

@@ -1,6 +1,6 @@
 //! The contract's host side, generated from `sdk/wit`, and how its types become plain ones.
 
-use youji_api::{Event, Failure, Fields, Handler, Node, Row, SavedState, Scalar, call};
+use youji_api::{Event, Failure, Fields, Row, SavedState, Scalar, View, call, tree};
 
 wasmtime::component::bindgen!({
     path: "../../sdk/wit",
@@ -117,28 +117,36 @@ pub(crate) fn order_in(order: payment::Order) -> call::Order {
     }
 }
 
-/// Names are kept even if one stands twice: the retained tree sorts that out, without comparing all with all.
-pub(crate) fn nodes_in(nodes: Vec<types::Node>) -> Vec<Node> {
-    nodes
-        .into_iter()
-        .map(|node| Node {
-            kind: node.kind,
-            key: node.key,
-            attributes: Fields(
-                node.attributes
-                    .into_iter()
-                    .map(|field| (field.name, scalar_in(field.value)))
-                    .collect(),
-            ),
-            handlers: node
-                .handlers
-                .into_iter()
-                .map(|handler| Handler {
-                    event: handler.event,
-                    id: handler.id,
-                })
-                .collect(),
-            children: node.children,
-        })
-        .collect()
+pub(crate) fn view_in(tree: types::Tree) -> View {
+    let span = |span: types::Span| tree::Span {
+        at: span.at,
+        length: span.length,
+    };
+    let value = |value: types::AttributeValue| match value {
+        types::AttributeValue::Flag(flag) => tree::Value::Flag(flag),
+        types::AttributeValue::Integer(number) => tree::Value::Integer(number),
+        types::AttributeValue::Number(number) => tree::Value::Number(number),
+        types::AttributeValue::Text(text) => tree::Value::Text(span(text)),
+    };
+    let node = |node: types::Node| tree::Node {
+        kind: span(node.kind),
+        key: span(node.key),
+        attributes: node.attributes,
+        handlers: node.handlers,
+        children: node.children,
+    };
+    let attribute = |attribute: types::Attribute| tree::Attribute {
+        name: span(attribute.name),
+        value: value(attribute.value),
+    };
+    let handler = |handler: types::Handler| tree::Handler {
+        event: span(handler.event),
+        id: handler.id,
+    };
+    View {
+        text: tree.text,
+        nodes: tree.nodes.into_iter().map(node).collect(),
+        attributes: tree.attributes.into_iter().map(attribute).collect(),
+        handlers: tree.handlers.into_iter().map(handler).collect(),
+    }
 }

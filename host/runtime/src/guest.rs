@@ -102,8 +102,8 @@ impl Guest {
         match output {
             Raw::Done => Ok(Output::Done),
             Raw::Saved(saved) => self.check_saved(saved).map(Output::Saved),
-            Raw::View(nodes) => Tree::new(b::nodes_in(nodes), &self.store.data().shared.limits)
-                .map(|tree| Output::View(Retained::new(tree)))
+            Raw::View(view) => Tree::new(b::view_in(view), &self.store.data().shared.limits)
+                .map(|tree| Output::View(Retained::new(&tree)))
                 .map_err(|error| Fault::new("view", format!("drew a view that can't be shown: {error}"))),
         }
     }
@@ -171,7 +171,7 @@ impl Guest {
 
 enum Raw {
     Done,
-    View(Vec<b::types::Node>),
+    View(b::types::Tree),
     Saved(Option<b::types::SavedState>),
 }
 

@@ -9,7 +9,7 @@ use crate::programs::Programs;
 use crate::receipt::{EndReason, Fault, Receipt};
 use crate::session::{Session, SessionInfo, SessionState};
 use crate::shared::Shared;
-use crate::task::{self, micros};
+use crate::task::{self, Life, micros};
 use crate::update::FullUpdate;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
@@ -232,8 +232,8 @@ impl Runtime {
         let shared = Arc::new(Shared::new(self.inner.clone(), caller, gate, Arc::new(limits), stack));
         self.admit(&shared).await?;
         let (reply, answer) = oneshot::channel();
-        tokio::spawn(task::run(shared.clone(), program, launch, micros(began.elapsed()), reply));
-        match answer.await {
+        let run = task::run(shared.clone(), program, launch, micros(began.elapsed()), reply);
+        match Life::new(shared.home.clone(), run).until(answer).await {
             Ok(Ok(opened)) => {
                 self.inner.counts.lock().opened += 1;
                 Ok((Session::new(shared), opened))

@@ -8,7 +8,7 @@ use crate::pages::Pages;
 use crate::receipt::Ended;
 use crate::runtime::Inner;
 use crate::session::SessionState;
-use crate::update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate};
+use crate::update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireTree};
 use crate::view::{Retained, diff};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -52,7 +52,7 @@ pub(crate) struct Shared {
 
 /// The view as screens know it.
 struct Screen {
-    view: Retained,
+    view: Arc<Retained>,
     seq: u64,
     path: Arc<str>,
     depth: usize,
@@ -66,7 +66,7 @@ struct Screen {
 impl Shared {
     pub(crate) fn new(inner: Arc<Inner>, caller: Caller, gate: Gate, limits: Arc<Limits>, pages: Pages) -> Self {
         let screen = Screen {
-            view: Retained::default(),
+            view: Arc::default(),
             seq: 0,
             path: pages.top().path.clone(),
             depth: 1,
@@ -154,7 +154,7 @@ impl Shared {
             diff(&screen.view, &mut view, &mut screen.next_id)
         };
         let moved = *screen.path != *path || screen.depth != depth;
-        screen.view = view;
+        screen.view = Arc::new(view);
         (screen.path, screen.depth) = (path, depth);
         match ops {
             Some(ops) if ops.is_empty() && !moved => {
@@ -262,7 +262,7 @@ impl Shared {
     /// Frees what only a live session needs.
     pub(crate) fn free(&self) {
         let mut screen = self.screen.lock();
-        screen.view = Retained::default();
+        screen.view = Arc::default();
         screen.patches = VecDeque::new();
         screen.patch_bytes = 0;
         screen.event_ids = VecDeque::new();
@@ -288,7 +288,7 @@ impl Screen {
     fn full(&self) -> Arc<FullUpdate> {
         Arc::new(FullUpdate {
             seq: self.seq,
-            tree: self.view.wire(),
+            tree: WireTree(self.view.clone()),
             path: self.path.clone(),
             depth: self.depth,
         })

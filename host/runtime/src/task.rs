@@ -12,7 +12,9 @@ use crate::session::{Ack, SessionState, UiEvent};
 use crate::shared::Shared;
 use crate::unload;
 use futures_util::FutureExt;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -52,6 +54,41 @@ pub(crate) struct Task {
 
 /// Answers to whoever launched.
 pub(crate) type Reply = oneshot::Sender<Result<Opened, Fault>>;
+
+/// A session's task before it is on its own: the way to the first view runs within the task of whoever launches, so that no thread has
+/// to wake another. Dropped at any time, it goes on by itself.
+pub(crate) struct Life {
+    run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    home: tokio::runtime::Handle,
+}
+
+impl Life {
+    pub(crate) fn new(home: tokio::runtime::Handle, run: impl Future<Output = ()> + Send + 'static) -> Self {
+        Life {
+            run: Some(Box::pin(run)),
+            home,
+        }
+    }
+
+    /// Lives until the answer is there.
+    pub(crate) async fn until<T>(mut self, mut answer: oneshot::Receiver<T>) -> Result<T, oneshot::error::RecvError> {
+        std::future::poll_fn(|cx| {
+            if self.run.as_mut().is_some_and(|run| run.as_mut().poll(cx).is_ready()) {
+                self.run = None;
+            }
+            Pin::new(&mut answer).poll(cx)
+        })
+        .await
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Some(run) = self.run.take() {
+            self.home.spawn(run);
+        }
+    }
+}
 
 /// From launch to receipt.
 pub(crate) async fn run(shared: Arc<Shared>, program: Arc<Program>, launch: Launch, admit_us: u64, reply: Reply) {

@@ -1,9 +1,11 @@
 //! What a session tells its screens. [`Update`] serialises to a frame of the session protocol.
 
 use crate::receipt::Ended;
+use crate::view::Retained;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple, Serializer};
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use youji_api::Scalar;
 
@@ -32,7 +34,7 @@ pub struct FullUpdate {
     /// Number of this view.
     pub seq: u64,
     /// In document order.
-    pub tree: Vec<WireNode>,
+    pub tree: WireTree,
     /// Path of the page on top.
     pub path: Arc<str>,
     /// Pages on the stack.
@@ -52,6 +54,45 @@ pub struct PatchUpdate {
     pub depth: usize,
     /// In order.
     pub ops: Vec<Op>,
+}
+
+/// The nodes of a view, shared with the session that keeps it: as they go over the wire they are made only when somebody looks.
+#[derive(Clone)]
+pub struct WireTree(pub(crate) Arc<Retained>);
+
+impl WireTree {
+    /// How many nodes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none; a view has a root.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// In document order.
+    pub fn iter(&self) -> impl Iterator<Item = WireNode> {
+        self.0.wire()
+    }
+}
+
+impl PartialEq for WireTree {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for WireTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for WireTree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
 }
 
 /// A node with its stable number.

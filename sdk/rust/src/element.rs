@@ -1,7 +1,8 @@
 //! What builders make: a node, its handlers, its children.
 
-use crate::bindings::youji::miniapp::types::{Field, Handler, Node};
+use crate::bindings::youji::miniapp::types::{Attribute, AttributeValue, Handler, Node, Span, Tree};
 use crate::fields::{Fields, Scalar};
+use std::borrow::Cow;
 
 /// Makes a message of what came with an event.
 pub(crate) enum On<M> {
@@ -34,10 +35,15 @@ impl<M: Clone> On<M> {
 pub struct Element<M>(Box<Inner<M>>);
 
 struct Inner<M> {
-    node: Node,
-    on: Vec<On<M>>,
+    kind: Name,
+    key: String,
+    attributes: Vec<(Name, Scalar)>,
+    on: Vec<(Name, On<M>)>,
     children: Vec<Element<M>>,
 }
+
+/// Name of a widget, an attribute or an event: nearly always one of the SDK's.
+type Name = Cow<'static, str>;
 
 /// A text that an attribute can take.
 pub trait Text {
@@ -66,67 +72,64 @@ impl Text for &String {
 }
 
 impl<M> Element<M> {
-    /// A widget by name, for one that the SDK does not know yet.
     #[inline(never)]
-    pub fn new(kind: &str) -> Self {
+    pub(crate) fn known(kind: &'static str) -> Self {
+        Self::new(kind)
+    }
+
+    /// A widget by name, for one that the SDK does not know yet.
+    pub fn new(kind: impl Into<Cow<'static, str>>) -> Self {
         Element(Box::new(Inner {
-            node: Node {
-                kind: kind.to_owned(),
-                key: String::new(),
-                attributes: Vec::new(),
-                handlers: Vec::new(),
-                children: 0,
-            },
+            kind: kind.into(),
+            key: String::new(),
+            attributes: Vec::new(),
             on: Vec::new(),
             children: Vec::new(),
         }))
     }
 
     /// An attribute by name, for one that the SDK does not know yet.
-    pub fn attribute(mut self, name: &str, value: Scalar) -> Self {
-        self.put(name, value);
+    pub fn attribute(mut self, name: impl Into<Cow<'static, str>>, value: Scalar) -> Self {
+        self.put_named(name.into(), value);
         self
     }
 
     #[inline(never)]
-    pub(crate) fn put(&mut self, name: &str, value: Scalar) {
-        let attributes = &mut self.0.node.attributes;
+    pub(crate) fn put(&mut self, name: &'static str, value: Scalar) {
+        self.put_named(Cow::Borrowed(name), value);
+    }
+
+    fn put_named(&mut self, name: Name, value: Scalar) {
+        let attributes = &mut self.0.attributes;
         // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
         if name != "value" && matches!(&value, Scalar::Text(text) if text.is_empty()) {
-            attributes.retain(|field| field.name != name);
+            attributes.retain(|(other, _)| *other != name);
             return;
         }
         // Set twice, the last one counts; the list is short and this is the rare case.
-        match attributes.iter_mut().find(|field| field.name == name) {
-            Some(field) => field.value = value,
-            None => attributes.push(Field {
-                name: name.to_owned(),
-                value,
-            }),
+        match attributes.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, held)) => *held = value,
+            None => attributes.push((name, value)),
         }
     }
 
     #[inline(never)]
-    pub(crate) fn put_text(&mut self, name: &str, value: &str) {
+    pub(crate) fn put_text(&mut self, name: &'static str, value: &str) {
         self.put(name, Scalar::Text(value.to_owned()));
     }
 
     #[inline(never)]
-    pub(crate) fn put_flag(&mut self, name: &str) {
+    pub(crate) fn put_flag(&mut self, name: &'static str) {
         self.put(name, Scalar::Flag(true));
     }
 
     pub(crate) fn put_key(&mut self, key: String) {
-        self.0.node.key = key;
+        self.0.key = key;
     }
 
     #[inline(never)]
-    pub(crate) fn listen(&mut self, event: &str, on: On<M>) {
-        self.0.node.handlers.push(Handler {
-            event: event.to_owned(),
-            id: 0,
-        });
-        self.0.on.push(on);
+    pub(crate) fn listen(&mut self, event: &'static str, on: On<M>) {
+        self.0.on.push((Cow::Borrowed(event), on));
     }
 
     #[inline(never)]
@@ -139,24 +142,88 @@ impl<M> Element<M> {
         1 + self.0.children.iter().map(Element::count).sum::<usize>()
     }
 
-    /// Nodes in document order, and the handler of each id, the first of which is 1.
-    pub(crate) fn flatten(self) -> (Vec<Node>, Vec<On<M>>) {
-        let mut nodes = Vec::with_capacity(self.count());
-        let mut table = Vec::new();
-        self.append(&mut nodes, &mut table);
-        (nodes, table)
+    /// The view as it crosses the boundary, and the handler of each id, the first of which is 1.
+    pub(crate) fn flatten(self) -> (Tree, Vec<On<M>>) {
+        let mut sizes = Sizes::default();
+        self.measure(&mut sizes);
+        let mut tree = Tree {
+            text: String::with_capacity(sizes.text),
+            nodes: Vec::with_capacity(sizes.nodes),
+            attributes: Vec::with_capacity(sizes.attributes),
+            handlers: Vec::with_capacity(sizes.handlers),
+        };
+        let mut table = Vec::with_capacity(sizes.handlers);
+        self.append(&mut tree, &mut table);
+        (tree, table)
     }
 
-    fn append(self, nodes: &mut Vec<Node>, table: &mut Vec<On<M>>) {
-        let Inner { mut node, on, children } = *self.0;
-        node.children = u32::try_from(children.len()).unwrap_or(u32::MAX);
-        for (handler, on) in node.handlers.iter_mut().zip(on) {
-            table.push(on);
-            handler.id = u32::try_from(table.len()).unwrap_or(0);
+    fn measure(&self, sizes: &mut Sizes) {
+        let this = &*self.0;
+        sizes.nodes += 1;
+        sizes.attributes += this.attributes.len();
+        sizes.handlers += this.on.len();
+        sizes.text += this.kind.len() + this.key.len();
+        for (name, value) in &this.attributes {
+            sizes.text += name.len() + if let Scalar::Text(text) = value { text.len() } else { 0 };
         }
-        nodes.push(node);
-        for child in children {
-            child.append(nodes, table);
+        sizes.text += this.on.iter().map(|(event, _)| event.len()).sum::<usize>();
+        for child in &this.children {
+            child.measure(sizes);
         }
     }
+
+    fn append(self, tree: &mut Tree, table: &mut Vec<On<M>>) {
+        let this = *self.0;
+        let node = Node {
+            kind: span(tree, &this.kind),
+            key: span(tree, &this.key),
+            attributes: number(this.attributes.len()),
+            handlers: number(this.on.len()),
+            children: number(this.children.len()),
+        };
+        tree.nodes.push(node);
+        for (name, value) in this.attributes {
+            let name = span(tree, &name);
+            let value = match value {
+                Scalar::Flag(flag) => AttributeValue::Flag(flag),
+                Scalar::Integer(number) => AttributeValue::Integer(number),
+                Scalar::Number(number) => AttributeValue::Number(number),
+                Scalar::Text(text) => AttributeValue::Text(span(tree, &text)),
+            };
+            tree.attributes.push(Attribute { name, value });
+        }
+        for (event, on) in this.on {
+            table.push(on);
+            let event = span(tree, &event);
+            tree.handlers.push(Handler {
+                event,
+                id: number(table.len()),
+            });
+        }
+        for child in this.children {
+            child.append(tree, table);
+        }
+    }
+}
+
+/// What a view will need, so that its lists are made once.
+#[derive(Default)]
+struct Sizes {
+    nodes: usize,
+    attributes: usize,
+    handlers: usize,
+    text: usize,
+}
+
+fn span(tree: &mut Tree, text: &str) -> Span {
+    let at = number(tree.text.len());
+    tree.text.push_str(text);
+    Span {
+        at,
+        length: number(text.len()),
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -9,7 +9,7 @@ macro_rules! export {
         mod youji_component {
             use super::*;
             use ::std::cell::RefCell;
-            use $crate::bindings::exports::youji::miniapp::program::{Field, Guest, Happening, Node, SavedState};
+            use $crate::bindings::exports::youji::miniapp::program::{Field, Guest, Happening, SavedState, Tree};
             use $crate::program::Instance;
 
             ::std::thread_local! {
@@ -18,6 +18,15 @@ macro_rules! export {
 
             fn with<T: Default>(run: impl FnOnce(&mut Instance<$program>) -> T) -> T {
                 INSTANCE.with_borrow_mut(|instance| instance.as_mut().map(run).unwrap_or_default())
+            }
+
+            fn empty() -> Tree {
+                Tree {
+                    text: String::new(),
+                    nodes: Vec::new(),
+                    attributes: Vec::new(),
+                    handlers: Vec::new(),
+                }
             }
 
             struct Component;
@@ -33,8 +42,8 @@ macro_rules! export {
                 fn event(event: Happening) {
                     with(|instance| instance.event(event));
                 }
-                fn view() -> Vec<Node> {
-                    with(Instance::view)
+                fn view() -> Tree {
+                    INSTANCE.with_borrow_mut(|instance| instance.as_mut().map_or_else(empty, Instance::view))
                 }
                 fn save_state() -> Option<SavedState> {
                     with(|instance| instance.save_state())

@@ -1,6 +1,6 @@
 //! The trait that a program implements, and what drives it.
 
-use crate::bindings::youji::miniapp::types::{Event, Field, Node, SavedState};
+use crate::bindings::youji::miniapp::types::{Event, Field, SavedState, Tree};
 use crate::codes::Phase;
 use crate::ctx::Ctx;
 use crate::element::{Element, On};
@@ -92,10 +92,10 @@ impl<P: Program> Instance<P> {
     }
 
     /// The contract's `view`.
-    pub fn view(&mut self) -> Vec<Node> {
-        let (nodes, handlers) = self.program.view().flatten();
+    pub fn view(&mut self) -> Tree {
+        let (tree, handlers) = self.program.view().flatten();
         self.handlers = handlers;
-        nodes
+        tree
     }
 
     /// The contract's `save-state`.

@@ -22,7 +22,7 @@ mod bindings {
 mod acts;
 mod drawing;
 
-use bindings::exports::youji::miniapp::program::{Field, Guest, Happening, Node, SavedState};
+use bindings::exports::youji::miniapp::program::{Field, Guest, Happening, SavedState, Tree};
 use bindings::youji::miniapp::types::Scalar;
 use bindings::youji::miniapp::{navigation, payment, storage};
 use std::cell::RefCell;
@@ -122,7 +122,7 @@ impl Guest for Hostile {
         }
     }
 
-    fn view() -> Vec<Node> {
+    fn view() -> Tree {
         acts::act("view");
         let memory = remember(|memory| memory.clone());
         drawing::view(&memory)

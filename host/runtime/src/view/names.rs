@@ -1,10 +1,10 @@
 //! Words that every program uses, kept once: widgets, attributes, events and the words that attributes take.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 use youji_api::widgets::{COMMON, Kind, WIDGETS};
 
-static TABLE: LazyLock<(Vec<&'static str>, HashMap<&'static str, u32>)> = LazyLock::new(|| {
+static TABLE: LazyLock<(Vec<&'static str>, FxHashMap<&'static str, u32>)> = LazyLock::new(|| {
     let mut list = vec![""];
     let attributes = WIDGETS.iter().flat_map(|widget| widget.attributes).chain(COMMON);
     list.extend(WIDGETS.iter().map(|widget| widget.kind));

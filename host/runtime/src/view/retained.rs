@@ -4,7 +4,7 @@ use super::names;
 use crate::update::{Name, WireNode};
 use std::borrow::Cow;
 use std::mem::size_of;
-use youji_api::{Node, Scalar, Tree};
+use youji_api::{Scalar, Tree, tree};
 
 /// `at` of a word in the table; its number is in `len` then.
 const WORD: u32 = u32::MAX;
@@ -47,14 +47,14 @@ pub(crate) struct Retained {
     text: Box<str>,
 }
 
-struct Builder {
-    nodes: Vec<Record>,
+struct Builder<'a> {
+    tree: &'a Tree,
     attributes: Vec<(Text, Value)>,
     handlers: Vec<(Text, u32)>,
     text: String,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
     fn text(&mut self, text: &str) -> Text {
         if let Some(number) = names::number(text) {
             return Text { at: WORD, len: number };
@@ -68,68 +68,92 @@ impl Builder {
         }
     }
 
-    fn node(&mut self, node: Node) {
-        let mut attributes = node.attributes.0;
-        // Of two with one name the last counts. The sort is stable, so it comes last.
-        attributes.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut handlers = node.handlers;
-        handlers.sort_by(|a, b| a.event.cmp(&b.event));
+    fn node(&mut self, node: &tree::Node, attributes: &[tree::Attribute], handlers: &[tree::Handler], scratch: &mut Scratch<'a>) -> Record {
+        let tree = self.tree;
         let record = Record {
             id: 0,
-            kind: self.text(&node.kind),
-            key: self.text(&node.key),
+            kind: self.text(tree.str(node.kind)),
+            key: self.text(tree.str(node.key)),
             attributes: u32::try_from(self.attributes.len()).unwrap_or(u32::MAX),
             handlers: u32::try_from(self.handlers.len()).unwrap_or(u32::MAX),
             children: node.children,
             size: 1,
         };
-        for (index, (name, value)) in attributes.iter().enumerate() {
-            if attributes.get(index + 1).is_some_and(|next| next.0 == *name) {
-                continue;
-            }
+        for (name, value) in scratch.attributes.sort(attributes.iter().map(|one| (tree.str(one.name), one.value))) {
             let name = self.text(name);
             let value = match value {
-                Scalar::Flag(flag) => Value::Flag(*flag),
-                Scalar::Integer(number) => Value::Integer(*number),
-                Scalar::Number(number) => Value::Number(*number),
-                Scalar::Text(text) => Value::Text(self.text(text)),
+                tree::Value::Flag(flag) => Value::Flag(flag),
+                tree::Value::Integer(number) => Value::Integer(number),
+                tree::Value::Number(number) => Value::Number(number),
+                tree::Value::Text(text) => Value::Text(self.text(tree.str(text))),
             };
             self.attributes.push((name, value));
         }
-        for (index, handler) in handlers.iter().enumerate() {
-            if handlers.get(index + 1).is_some_and(|next| next.event == handler.event) {
-                continue;
-            }
-            let event = self.text(&handler.event);
-            self.handlers.push((event, handler.id));
+        for (event, id) in scratch.handlers.sort(handlers.iter().map(|one| (tree.str(one.event), one.id))) {
+            let event = self.text(event);
+            self.handlers.push((event, id));
         }
-        self.nodes.push(record);
+        record
+    }
+}
+
+/// Room for the lists of one node.
+#[derive(Default)]
+struct Scratch<'a> {
+    attributes: Sorted<'a, tree::Value>,
+    handlers: Sorted<'a, u32>,
+}
+
+/// What one node has, by name.
+struct Sorted<'a, T>(Vec<(&'a str, T)>);
+
+impl<T> Default for Sorted<'_, T> {
+    fn default() -> Self {
+        Sorted(Vec::new())
+    }
+}
+
+impl<'a, T: Copy> Sorted<'a, T> {
+    /// Of two with one name the last counts. Not by comparing all with all: a hostile list has tens of thousands.
+    fn sort(&mut self, all: impl Iterator<Item = (&'a str, T)>) -> impl Iterator<Item = (&'a str, T)> {
+        self.0.clear();
+        self.0.extend(all);
+        self.0.sort_by_key(|one| one.0);
+        let list = &self.0;
+        let last = move |(index, one): &(usize, &(&str, T))| list.get(index + 1).is_none_or(|next| next.0 != one.0);
+        list.iter().enumerate().filter(last).map(|(_, one)| *one)
     }
 }
 
 impl Retained {
     /// Without numbers yet.
-    pub(crate) fn new(tree: Tree) -> Self {
-        let nodes = tree.into_nodes();
+    pub(crate) fn new(tree: &Tree) -> Self {
         let mut builder = Builder {
-            nodes: Vec::with_capacity(nodes.len()),
-            attributes: Vec::new(),
-            handlers: Vec::new(),
+            tree,
+            attributes: Vec::with_capacity(tree.attributes().len()),
+            handlers: Vec::with_capacity(tree.handlers().len()),
             text: String::new(),
         };
-        for node in nodes {
-            builder.node(node);
+        let (mut attributes, mut handlers) = (tree.attributes(), tree.handlers());
+        let mut scratch = Scratch::default();
+        let mut nodes: Vec<Record> = Vec::with_capacity(tree.nodes().len());
+        for node in tree.nodes() {
+            let own;
+            (own, attributes) = attributes.split_at((node.attributes as usize).min(attributes.len()));
+            let heard;
+            (heard, handlers) = handlers.split_at((node.handlers as usize).min(handlers.len()));
+            nodes.push(builder.node(node, own, heard, &mut scratch));
         }
         // From the last to the first: the sizes of children are known when their parent's turn comes.
-        for index in (0..builder.nodes.len()).rev() {
+        for index in (0..nodes.len()).rev() {
             let mut next = index + 1;
-            for _ in 0..builder.nodes[index].children {
-                next += builder.nodes[next].size as usize;
+            for _ in 0..nodes[index].children {
+                next += nodes[next].size as usize;
             }
-            builder.nodes[index].size = u32::try_from(next - index).unwrap_or(u32::MAX);
+            nodes[index].size = u32::try_from(next - index).unwrap_or(u32::MAX);
         }
         Retained {
-            nodes: builder.nodes.into(),
+            nodes: nodes.into(),
             attributes: builder.attributes.into(),
             handlers: builder.handlers.into(),
             text: builder.text.into(),
@@ -242,8 +266,8 @@ impl Retained {
     }
 
     /// All of it as it goes over the wire.
-    pub(crate) fn wire(&self) -> Vec<WireNode> {
-        (0..self.nodes.len()).map(|index| self.wire_node(index)).collect()
+    pub(crate) fn wire(&self) -> impl Iterator<Item = WireNode> {
+        (0..self.nodes.len()).map(|index| self.wire_node(index))
     }
 
     fn wire_node(&self, index: usize) -> WireNode {

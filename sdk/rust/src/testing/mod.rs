@@ -21,12 +21,14 @@
 //! The fake keeps the contract's rules that a program can run into: who may read and write a row, compare and set, what may follow only a
 //! tap, outcomes that are offered until they are taken. It moves no money and is no reference for a host.
 
+mod node;
 mod seat;
 mod stage;
 mod world;
 
+pub use node::Node;
 pub use stage::Stage;
 pub use world::{FakeHost, Sent, launch};
 
 #[doc(hidden)]
-pub use crate::bindings::youji::miniapp::types::{Event, Field, Node};
+pub use crate::bindings::youji::miniapp::types::{Event, Field};

@@ -1,8 +1,9 @@
 //! A person in front of a program.
 
+use super::node::{self, Node};
 use super::seat::{Seat, attribute};
 use super::world::{FakeHost, Session, event};
-use crate::bindings::youji::miniapp::types::{Event, Node};
+use crate::bindings::youji::miniapp::types::Event;
 use crate::fields::{Fields, Scalar};
 use crate::host::Handle;
 use crate::program::{Instance, Program};
@@ -101,7 +102,7 @@ impl<P: Program> Stage<P> {
             }
         }
         self.with(|session| session.in_view = true);
-        self.nodes = self.instance.view();
+        self.nodes = node::read(&self.instance.view());
         self.with(|session| session.in_view = false);
     }
 
@@ -302,8 +303,8 @@ impl<P: Program> Stage<P> {
         let handler = node
             .handlers
             .iter()
-            .find(|handler| handler.event == code)
-            .map_or(0, |handler| handler.id);
+            .find(|(event, _)| event == code)
+            .map_or(0, |(_, id)| *id);
         let fields = value.map_or_else(Fields::new, |value| Fields::new().with("value", value));
         let mut happening = event(code, 0, fields);
         happening.handler = handler;
@@ -312,7 +313,7 @@ impl<P: Program> Stage<P> {
     }
 
     fn find(&self, label: &str, code: &str) -> Option<usize> {
-        let listens = |node: &Node| node.handlers.iter().any(|handler| handler.event == code);
+        let listens = |node: &Node| node.handlers.iter().any(|(event, _)| event == code);
         let named = |node: &Node| {
             ["label", "described", "title", "alt"]
                 .iter()

@@ -255,7 +255,7 @@ macro_rules! widgets {
 
             #[doc = $doc]
             pub fn $function<M>() -> $type<M> {
-                $type(Element::new($kind))
+                $type(Element::known($kind))
             }
 
             impl<M> $type<M> {

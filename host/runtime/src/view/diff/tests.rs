@@ -4,10 +4,33 @@
 
 use super::*;
 use crate::update::WireNode;
-use youji_api::{Handler, Limits, Node, Tree};
+use youji_api::{Fields, Limits, Tree, View};
 
-fn retained(nodes: Vec<Node>) -> Retained {
-    Retained::new(Tree::new(nodes, &Limits::default()).expect("the test's tree is well formed"))
+#[derive(Clone, Debug, Default)]
+struct Node {
+    kind: String,
+    key: String,
+    attributes: Fields,
+    handlers: Vec<(&'static str, u32)>,
+    children: u32,
+}
+
+impl Node {
+    fn new(kind: &str) -> Self {
+        Node {
+            kind: kind.to_owned(),
+            ..Node::default()
+        }
+    }
+}
+
+fn retained(nodes: &[Node]) -> Retained {
+    let mut view = View::default();
+    for node in nodes {
+        let attributes = node.attributes.iter().map(|(name, value)| (name, value.clone()));
+        view.push((&node.kind, &node.key, node.children), attributes, node.handlers.iter().copied());
+    }
+    Retained::new(&Tree::new(view, &Limits::default()).expect("the test's tree is well formed"))
 }
 
 /// As a page holds it.
@@ -73,10 +96,10 @@ impl Dom {
 
 /// Checks one pair; returns how many operations it took.
 fn check(before: Vec<Node>, after: Vec<Node>) -> usize {
-    let (mut old, mut new) = (retained(before.clone()), retained(after.clone()));
+    let (mut old, mut new) = (retained(&before), retained(&after));
     let mut next = 1;
     old.number_all(&mut next);
-    let mut dom = Dom::read(&mut old.wire().into_iter());
+    let mut dom = Dom::read(&mut old.wire());
     let Some(ops) = diff(&old, &mut new, &mut next) else {
         assert!(
             before[0].kind != after[0].kind || before[0].key != after[0].key,
@@ -88,9 +111,9 @@ fn check(before: Vec<Node>, after: Vec<Node>) -> usize {
     for op in ops.clone() {
         dom.apply(op);
     }
-    let wanted = Dom::read(&mut new.wire().into_iter());
+    let wanted = Dom::read(&mut new.wire());
     assert_eq!(dom, wanted, "from {before:?}\nto {after:?}\nby {ops:?}");
-    let mut ids: Vec<u32> = new.wire().iter().map(|node| node.id).collect();
+    let mut ids: Vec<u32> = new.wire().map(|node| node.id).collect();
     ids.sort_unstable();
     ids.dedup();
     assert!(ids.len() == new.len() && ids[0] > 0, "every node has a number of its own");
@@ -169,11 +192,8 @@ impl Random {
             }
         }
         if self.below(3) == 0 {
-            let event = ["tap", "change"][self.below(2) as usize].to_owned();
-            node.handlers.push(Handler {
-                event,
-                id: self.below(9) as u32,
-            });
+            let event = ["tap", "change"][self.below(2) as usize];
+            node.handlers.push((event, self.below(9) as u32));
         }
         let at = nodes.len();
         nodes.push(node);
