@@ -16,7 +16,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Short and the same for all problems of this code.
-    pub title: String,
+    pub title: Box<str>,
     /// HTTP status.
     pub status: u16,
     /// What happened.
@@ -26,8 +26,8 @@ pub struct Problem {
     /// What to do.
     pub remedy: String,
     /// What the words for a code may name, such as "kind" of a foreign code or "fault" of a program.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Box<BTreeMap<&'static str, String>>>,
 }
 
 impl Problem {
@@ -35,7 +35,7 @@ impl Problem {
     pub fn new(
         status: u16,
         code: impl Into<String>,
-        title: impl Into<String>,
+        title: impl Into<Box<str>>,
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
@@ -46,14 +46,14 @@ impl Problem {
             detail: detail.into(),
             code: code.into(),
             remedy: remedy.into(),
-            fields: BTreeMap::new(),
+            fields: None,
         }
     }
 
     /// With one more field.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.fields.insert(name, value.into());
+        self.fields.get_or_insert_default().insert(name, value.into());
         self
     }
 
