@@ -37,6 +37,11 @@ impl Accounts {
         found.copied()
     }
 
+    /// Brings an account into the cache, both lines of it.
+    pub(crate) fn touch(&self, id: u128) -> u64 {
+        self.find(id).map_or(0, |slot| self.slots[slot as usize].last)
+    }
+
     pub(crate) fn at(&self, slot: u32) -> &Account {
         &self.slots[slot as usize].account
     }

@@ -7,6 +7,9 @@ use crate::ledger::Applied;
 use crate::record::{Kind, PENDING, Record};
 use crate::transfer::{PendingStatus, StoredTransfer, Transfer};
 
+/// Transfers whose accounts are touched together: few enough to stay in the nearest caches.
+const WARMED: usize = 64;
+
 /// What judging needs to see and to change. Changes between `begin` and `roll_back` can be undone.
 pub(crate) trait View {
     fn slot(&self, id: u128) -> Option<u32>;
@@ -23,6 +26,8 @@ pub(crate) trait View {
     fn next_due(&self, now: u64) -> Option<u128>;
     /// Ids before this time, in milliseconds since 1970, are no longer known.
     fn oldest_id(&self, now: u64) -> u64;
+    /// Touches what judging these will need: misses of the cache overlap here, and would wait for each other there.
+    fn warm(&self, _transfers: &[Transfer]) {}
     fn begin(&mut self);
     fn roll_back(&mut self);
     fn commit(&mut self);
@@ -40,8 +45,13 @@ pub(crate) fn run(view: &mut impl View, transfers: &[Transfer], now: u64, applie
         view,
     };
     judge.expire(&mut applied.expired);
-    let mut rest = transfers;
+    let (mut rest, mut warm) = (transfers, 0);
     while let Some(first) = rest.first() {
+        if transfers.len() - rest.len() >= warm {
+            let next = &rest[..rest.len().min(WARMED)];
+            judge.view.warm(next);
+            warm += next.len();
+        }
         if !first.flags.linked {
             applied.results.push(judge.one(first, true));
             rest = &rest[1..];
