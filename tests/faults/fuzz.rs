@@ -234,7 +234,11 @@ fn views() {
                 _ => 0,
             };
             let one_of = |random: &mut ChaCha8Rng, words: &[&'static str]| words.choose(random).copied().unwrap_or("");
-            let key = if random.random_ratio(1, 4) { one_of(random, &["a", "b", ""]) } else { "" };
+            let key = if random.random_ratio(1, 4) {
+                one_of(random, &["a", "b", ""])
+            } else {
+                ""
+            };
             let number = [f64::NAN, f64::INFINITY, -0.0, f64::MAX].choose(random).copied().unwrap_or(0.0);
             let attribute = random.random_ratio(1, 4).then_some(("value", Scalar::Number(number)));
             let handlers = vec![("tap", random.random()); random.random_range(0..3)];

@@ -1,8 +1,8 @@
 //! Back to nothing, step by step and measured.
 
 use crate::guest::{Input, Output};
-use crate::receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
 use crate::observe::Seen;
+use crate::receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
 use crate::task::{Steps, Stop, Task};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

@@ -30,7 +30,7 @@ async fn opens_counts_and_leaves_nothing() {
 
     let usage = session.usage();
     assert!(
-        usage.memory_bytes >= 64 << 10 && usage.nodes == 14 && usage.events == 1 && usage.tree_bytes > 100,
+        usage.memory_bytes >= 64 << 10 && usage.nodes == 15 && usage.events == 1 && usage.tree_bytes > 100,
         "{usage:?}"
     );
     let receipt = session.close(EndReason::Closed).await;

@@ -187,12 +187,7 @@ pub(crate) fn finish(disk: &dyn Disk, dir: &Path, reader: &LogReader, record: &R
     carry_out(disk, dir, record, |from, to| reader.replace(|| disk.rename(from, to)))
 }
 
-fn carry_out(
-    disk: &dyn Disk,
-    dir: &Path,
-    record: &Record,
-    rename: impl Fn(&Path, &Path) -> std::io::Result<()>,
-) -> Result<()> {
+fn carry_out(disk: &dyn Disk, dir: &Path, record: &Record, rename: impl Fn(&Path, &Path) -> std::io::Result<()>) -> Result<()> {
     for (first, _) in &record.compacted {
         let path = segment_path(dir, *first);
         let new = new_name(&path);

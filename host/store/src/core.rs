@@ -304,13 +304,7 @@ pub(crate) fn look(dir: &Path, options: LogOptions, disk: Arc<dyn Disk>) -> Resu
 }
 
 /// Where the log ends, given its last segment's file.
-fn end(
-    disk: &dyn Disk,
-    segments: &[Segment],
-    identity: &[u8; 32],
-    file: &dyn DiskFile,
-    options: LogOptions,
-) -> Result<recover::Found> {
+fn end(disk: &dyn Disk, segments: &[Segment], identity: &[u8; 32], file: &dyn DiskFile, options: LogOptions) -> Result<recover::Found> {
     let last = &segments[segments.len() - 1];
     let mut found = recover::scan(file, &last.path, identity, last.first, options.max_payload_bytes)?;
     if found.head.sequence + 1 == last.first && last.first > 1 {

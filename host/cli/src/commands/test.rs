@@ -65,7 +65,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 fn test(arguments: &Arguments) -> Result<ExitCode> {
     let project = arguments.work.project()?;
-    let unit = if arguments.no_unit { None } else { Some(unit_tests(&project, arguments.json)?) };
+    let unit = if arguments.no_unit {
+        None
+    } else {
+        Some(unit_tests(&project, arguments.json)?)
+    };
     let key = arguments.work.key()?;
     let built = author::build(&project, &key, arguments.json)?;
     let files = match arguments.scenarios.is_empty() {

@@ -208,7 +208,9 @@ impl Player<'_> {
                 Ok(())
             }
             Action::Snapshot { name } => {
-                let own = self.own.context("snapshots are kept for a project's own scenarios; run `youji test` in its folder")?;
+                let own = self
+                    .own
+                    .context("snapshots are kept for a project's own scenarios; run `youji test` in its folder")?;
                 own.snapshots.check(name, &self.stage()?.settled().await?)
             }
             Action::Close {} => {

@@ -54,7 +54,10 @@ impl Snapshots {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("{} can't be read", path.display()));
             }
-            Err(_) if self.locked => bail!("{} does not exist; run `youji test` without --locked once to keep it", path.display()),
+            Err(_) if self.locked => bail!(
+                "{} does not exist; run `youji test` without --locked once to keep it",
+                path.display()
+            ),
             _ => {}
         }
         if let Some(folder) = path.parent() {
@@ -76,7 +79,13 @@ fn difference(kept: &str, seen: &str) -> String {
         old.pop();
         new.pop();
     }
-    let marked = |mark: &str, lines: Vec<&str>| lines.into_iter().take(LINES).map(|line| format!("  {mark} {line}")).collect::<Vec<_>>();
+    let marked = |mark: &str, lines: Vec<&str>| {
+        lines
+            .into_iter()
+            .take(LINES)
+            .map(|line| format!("  {mark} {line}"))
+            .collect::<Vec<_>>()
+    };
     let mut shown = vec![format!("  line {}:", same + 1)];
     shown.extend(marked("-", old));
     shown.extend(marked("+", new));
@@ -96,7 +105,10 @@ mod tests {
         first.check("menu", "a\nb\nc").expect("kept");
         assert_eq!(first.written(), 1);
         snapshots(false, true).check("menu", "a\nb\nc").expect("the same");
-        let differs = snapshots(false, false).check("menu", "a\nB\nc").expect_err("another view").to_string();
+        let differs = snapshots(false, false)
+            .check("menu", "a\nB\nc")
+            .expect_err("another view")
+            .to_string();
         assert!(differs.contains("line 2:\n  - b\n  + B") && !differs.contains("- c"), "{differs}");
         snapshots(true, false).check("menu", "a\nB\nc").expect("kept anew");
         snapshots(false, false).check("menu", "a\nB\nc").expect("the same");

@@ -79,7 +79,10 @@ impl<'a> Builder<'a> {
             children: node.children,
             size: 1,
         };
-        for (name, value) in scratch.attributes.sort(attributes.iter().map(|one| (tree.str(one.name), one.value))) {
+        for (name, value) in scratch
+            .attributes
+            .sort(attributes.iter().map(|one| (tree.str(one.name), one.value)))
+        {
             let name = self.text(name);
             let value = match value {
                 tree::Value::Flag(flag) => Value::Flag(flag),

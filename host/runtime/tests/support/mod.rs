@@ -232,7 +232,7 @@ impl Screen {
     /// Texts of all "text" nodes: count, field, note, events.
     pub async fn texts(&self) -> Vec<String> {
         let full = self.full().await;
-        let text = |node: &WireNode| {
+        let text = |node: WireNode| {
             node.attributes
                 .iter()
                 .find(|(name, _)| name == "text")

@@ -300,11 +300,7 @@ impl<P: Program> Stage<P> {
             .iter()
             .any(|field| field.name == "disabled" && matches!(field.value, Scalar::Flag(true)));
         assert!(!disabled, "{label:?} can't be used now on {}", self.page());
-        let handler = node
-            .handlers
-            .iter()
-            .find(|(event, _)| event == code)
-            .map_or(0, |(_, id)| *id);
+        let handler = node.handlers.iter().find(|(event, _)| event == code).map_or(0, |(_, id)| *id);
         let fields = value.map_or_else(Fields::new, |value| Fields::new().with("value", value));
         let mut happening = event(code, 0, fields);
         happening.handler = handler;
