@@ -68,6 +68,9 @@ pub enum SheetKind {
         /// Whether the answer must carry the person's PIN.
         #[serde(default)]
         pin: bool,
+        /// What becomes of the money, where it is not simply paid.
+        #[serde(default)]
+        terms: Box<SheetTerms>,
     },
     /// Open a page of another program.
     Open {
@@ -90,6 +93,23 @@ pub struct OpenTarget {
     pub page: String,
     /// Its parameters, by name: what the program that asks tells the other one.
     pub query: Vec<(String, String)>,
+}
+
+/// What becomes of the money on a payment sheet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SheetTerms {
+    /// "pay", "transfer" (to a person), "escrow", "deposit", "pool", "packet", "payout" (out of a merchant's account); and of money that is
+    /// held or was paid already: "release" (to the payee), "charge" (a part of a deposit), "refund" (out of the person's own wallet).
+    pub mode: String,
+    /// Until when it is held, in milliseconds since 1970; 0: it is not.
+    pub until: u64,
+    /// What happens then: "cancel" (back to the payer), "capture" (to the payee).
+    pub at_expiry: String,
+    /// What the publisher keeps of it, decimal; empty: nothing.
+    pub fee: String,
+    /// People of a pool, or shares of a packet.
+    pub count: u32,
 }
 
 /// A scope on a consent sheet.

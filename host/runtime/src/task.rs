@@ -297,7 +297,8 @@ impl Task {
 
     /// An event from outside: the program handles it, pages turn, a new view is drawn.
     async fn event(&mut self, event: Event) -> Result<(), Stop> {
-        let outcome = (event.code == "completed" && event.ticket != 0).then_some(Ticket(event.ticket));
+        let durable = matches!(event.code.as_str(), "completed" | "order-changed");
+        let outcome = (durable && event.ticket != 0).then_some(Ticket(event.ticket));
         self.begin_event();
         self.call(Input::Event(event)).await?;
         // It has handled the outcome, whatever happens from here on.

@@ -22,6 +22,13 @@ pub(crate) struct Notice {
     pub(crate) removed: bool,
 }
 
+impl Notice {
+    /// A row whose stamps changed: whoever may read it reads it again.
+    pub(crate) fn touched(program: &ProgramId, collection: &str, key: &str) -> Notice {
+        row_notice(program, collection, key, &RowState::default(), false)
+    }
+}
+
 /// How many messages of one sender in one program are remembered, so that a repetition is known.
 const SENT_KEPT: usize = 500;
 
@@ -160,6 +167,7 @@ impl State {
                 Ok(())
             }
             Change::Audit { .. } => Ok(()),
+            Change::Flow(change) => self.apply_flow(change, stamp, effects),
             Change::LoginCode { hash, code, keep } => {
                 self.add_login_code(hash, code, *keep, stamp.millis());
                 Ok(())
@@ -211,7 +219,8 @@ impl State {
                     mine.orders.insert(order_no.clone());
                 }
                 let orders = self.orders.entry(program.clone()).or_default();
-                orders.insert(order_no.clone(), order.clone());
+                let old = orders.insert(order_no.clone(), order.clone());
+                self.flows.index(program, order_no, old.as_ref(), order);
             }
             _ => {}
         }

@@ -25,7 +25,7 @@ impl Capabilities for Services {
             Call::IdentityLoginCode { .. } => self.login_code(caller).await.map(Reply::Text),
             Call::PaymentPay(order) => self.pay(caller, order).await,
             Call::PaymentLookup { order_no, .. } => self.lookup(caller, &order_no).await.map(Reply::Fields),
-            Call::PaymentAct { .. } => Err(later("acts on orders")),
+            Call::PaymentAct { order_no, action, options } => self.act(caller, &order_no, &action, &options).await,
             Call::MessagingSubscribe { templates, .. } => self.subscribe(caller, templates).await,
             Call::MessagingSend {
                 to,

@@ -1,6 +1,7 @@
 //! Entries of the log.
 
 use crate::blob::Blob;
+use crate::flow::FlowChange;
 use crate::model::{DayCounts, Names};
 use crate::state::{OrderState, RowState};
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,8 @@ pub(crate) enum Change {
         /// The sealed order; none: it stays.
         body: Option<Blob>,
     },
+    /// Of money that is held.
+    Flow(FlowChange),
     Outcome {
         person: PersonId,
         program: ProgramId,

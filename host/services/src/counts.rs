@@ -50,6 +50,7 @@ impl Services {
             tracing::warn!(%failure, "the day's counts wait");
         }
         self.lapse_old().await;
+        self.settle_due().await;
         if self.tokens.due(self.now())
             && let Err(failure) = self.rotate_tokens(false).await
         {

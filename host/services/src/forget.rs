@@ -35,6 +35,7 @@ impl Services {
         for timer in gone.into_iter().flat_map(|live| live.timers.into_values()) {
             timer.abort();
         }
+        self.settle_for(id).await?;
         self.hand_over_paid_rows(id).await?;
         let (ring, person) = (self.ring.clone(), id.to_string());
         let destroyed = tokio::task::spawn_blocking(move || ring.destroy(&person)).await;

@@ -13,38 +13,50 @@
 //! | `state`, `change`, `apply`, `keys`, `blob` | what decisions look at; entries and what they do; where values stand |
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
 //! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
-//! | `merchants`, `order`, `payment`, `money` | who is paid, what an order must be, the one act of a payment |
+//! | `merchants`, `order`, `payment`, `confirm`, `money` | who is paid, what an order must be, its sheet, the one act of a payment |
+//! | `acts`, `moves`, `settle`, `due` | what is done with orders that are paid or held: by people, and by time |
+//! | `flow`, `legs`, `packet`, `receipts`, `say` | what is held; ledger transfers; shares; signed receipts; the host's own words |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | `opening` | one program opens a page of another |
 //! | `messaging` | subscriptions, messages, the inbox |
 //! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
 //! | `small`, `counts` | timers, scanner, place, randomness, log; the day's counts |
 
+mod acts;
 mod apply;
 mod blob;
 mod caps;
 mod change;
 pub mod config;
+mod confirm;
 mod consent;
 mod counts;
+mod due;
+mod flow;
 mod forget;
 mod hostkey;
 mod keys;
+mod legs;
 mod login;
 mod merchants;
 mod messaging;
 pub mod model;
 mod money;
+mod moves;
 mod opening;
 mod order;
 mod outcomes;
+mod packet;
 mod payment;
 mod people;
 mod pin;
+mod receipts;
 mod records;
 mod rows;
+mod say;
 pub mod services;
 mod sessions;
+mod settle;
 mod sheets;
 pub mod sign;
 mod small;

@@ -4,11 +4,17 @@ use crate::change::Change;
 use crate::model::Merchant;
 use crate::people::code;
 use crate::services::{Services, check_name, invalid, limit};
+use crate::state::State;
 use youji_api::{Failure, PublisherId};
 
 impl Services {
     pub(crate) fn merchant_account(&self, publisher: &PublisherId, merchant: &str) -> u128 {
         self.host.number(&[b"merchant", publisher.as_str().as_bytes(), merchant.as_bytes()])
+    }
+
+    pub(crate) fn merchant_balance(&self, state: &State, publisher: &PublisherId, merchant: &str) -> u64 {
+        let account = state.ledger.account(self.merchant_account(publisher, merchant));
+        account.map_or(0, |account| u64::try_from(account.available()).unwrap_or(u64::MAX))
     }
 
     /// Enrols a merchant, or the publisher itself (empty id), under its stored name. Again: renames it.
@@ -52,8 +58,7 @@ impl Services {
         let state = self.state.read();
         let enrolled = state.merchants.get(publisher).into_iter().flatten();
         let merchant = |(id, name): (&String, &crate::model::Names)| {
-            let account = state.ledger.account(self.merchant_account(publisher, id));
-            let holds = account.map_or(0, |account| u64::try_from(account.available()).unwrap_or(u64::MAX));
+            let holds = self.merchant_balance(&state, publisher, id);
             let merchant = Merchant {
                 publisher: publisher.clone(),
                 id: id.clone(),

@@ -128,6 +128,15 @@ pub struct Receipt {
     pub purpose: String,
     /// Milliseconds since 1970.
     pub at: u64,
+    /// State of the order when the document was signed: "succeeded", "requires_capture", "canceled"; empty on old ones: "succeeded".
+    #[serde(default)]
+    pub state: String,
+    /// What reached the payee by then, in minor units.
+    #[serde(default)]
+    pub captured: u64,
+    /// What went back of it by then, in minor units.
+    #[serde(default)]
+    pub refunded: u64,
     /// The signed JSON document, to be handed on as it is; see [`crate::Services::verify_receipt`].
     pub document: String,
 }

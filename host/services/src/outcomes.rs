@@ -4,7 +4,7 @@ use crate::change::Change;
 use crate::keys;
 use crate::services::Services;
 use youji_api::caller::Caller;
-use youji_api::{Event, Failure, Fields, Ticket};
+use youji_api::{Event, Failure, Fields, PersonId, ProgramId, Ticket};
 
 /// The fields that every outcome carries.
 pub(crate) fn fields(call: &str, outcome: &str) -> Fields {
@@ -23,12 +23,17 @@ fn purpose(program: &str, ticket: u64) -> String {
 impl Services {
     /// The change that keeps an outcome until it is taken.
     pub(crate) fn keep_outcome(&self, caller: &Caller, event: &Event) -> Result<Change, Failure> {
+        self.keep_event(&caller.person, &caller.program, event)
+    }
+
+    /// The same for any event with a ticket.
+    pub(crate) fn keep_event(&self, person: &PersonId, program: &ProgramId, event: &Event) -> Result<Change, Failure> {
         let bytes = serde_json::to_vec(event).unwrap_or_default();
         Ok(Change::Outcome {
-            person: caller.person.clone(),
-            program: caller.program.clone(),
+            person: person.clone(),
+            program: program.clone(),
             ticket: event.ticket,
-            event: self.seal(&caller.person, &purpose(&caller.program.0, event.ticket), &bytes)?,
+            event: self.seal(person, &purpose(&program.0, event.ticket), &bytes)?,
             keep: self.config.limits.outcomes,
         })
     }
@@ -49,6 +54,7 @@ impl Services {
             let opened = self.unseal(&caller.person, &purpose(&caller.program.0, ticket), &sealed);
             events.extend(opened.ok().and_then(|bytes| serde_json::from_slice::<Event>(&bytes).ok()));
         }
+        events.iter_mut().for_each(|event| self.fill_claim(caller, event));
         events
     }
 

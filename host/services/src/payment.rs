@@ -1,89 +1,56 @@
-//! Payments: an intent, a sheet, and one durable act that moves money, signs the receipt and tells everyone.
+//! Orders: an intent that is made durable, and the sheet that asks for it.
 
 use crate::change::Change;
-use crate::keys;
-use crate::model::{DayCounts, Message, Names, Receipt};
+use crate::confirm::{joins, row_matches, version_matches};
+use crate::flow::Flow;
+use crate::model::Names;
 use crate::money;
-use crate::order::{self, Terms};
-use crate::outcomes::{coded, fields};
-use crate::people::code;
-use crate::services::{Services, limit, not_found};
+use crate::order::{self, Mode, RowTerm, Terms};
+use crate::outcomes::fields;
+use crate::rows::rule;
+use crate::services::{Services, invalid, limit, not_found};
 use crate::sessions::{Asked, What};
-use crate::state::{OrderPhase, OrderState, PaidStamp, State};
-use serde::{Deserialize, Serialize};
+use crate::state::{OrderPhase, OrderState, State};
 use std::sync::Arc;
 use youji_api::call::Order;
 use youji_api::caller::Caller;
-use youji_api::{Event, Failure, Fields, PersonId, Reply, Sheet, SheetId, SheetKind, Ticket, codes};
-use youji_ledger::{Transfer, TransferError};
+use youji_api::{Event, Failure, Fields, PersonId, Reply, Sheet, SheetId, SheetKind, SheetTerms, Ticket, codes};
 
-const CALL: &str = "payment.pay";
-const RECEIPT: &str = "youji-receipt";
+pub(crate) const CALL: &str = "payment.pay";
 
 /// An order whose sheet is open.
 pub(crate) struct OpenOrder {
     pub(crate) order: Order,
-    terms: Terms,
-    payee: Names,
+    pub(crate) terms: Terms,
+    pub(crate) payee: Names,
     pub(crate) ticket: Ticket,
 }
 
-/// What stands in a receipt, in the order in which it is signed.
-#[derive(Serialize, Deserialize)]
-struct Signed {
-    receipt: String,
-    payee: Names,
-    publisher: String,
-    merchant: String,
-    /// Decimal, as people read it.
-    amount: String,
-    currency: String,
-    program: String,
-    order: String,
-    payer: String,
-    /// Milliseconds since 1970.
-    at: u64,
-}
-
-/// What became of a confirmation.
-enum Paid {
-    Succeeded,
-    Insufficient,
-    Conflict,
-    /// Answered before, or no longer open: nothing was done now.
-    Stale,
+/// Who is paid, and what the sheet says of the payer.
+struct Payee {
+    person: Option<PersonId>,
+    name: Names,
 }
 
 impl Services {
     pub(crate) async fn pay(&self, caller: &Caller, order: Order) -> Result<Reply, Failure> {
-        let terms = order::check(&order, &self.config.limits, &self.config.currency)?;
+        let terms = order::check(&order, &self.config.limits, &self.config.currency, self.now())?;
         let content = order::canonical(&order);
         let hash = self.host.short(&[b"order", &content]);
-        let (payee, balance, has_pin) = {
-            let state = self.state.read();
-            let payee = state.merchant(&caller.publisher, &order.merchant).cloned();
-            let pin = state.people.get(&caller.person).is_some_and(|person| person.has_pin);
-            (payee, self.balance_in(&state, &caller.person), pin)
-        };
-        let payee = payee.ok_or_else(|| {
-            not_found(format!(
-                "merchant \"{}\" is not enrolled under this program's publisher",
-                order.merchant
-            ))
-        })?;
+        let payee = self.payee(caller, &order, &terms).await?;
         if self.open_sheets(caller, &order.order_no) >= self.config.limits.sheets {
             return Err(limit(format!("at most {} sheets at once", self.config.limits.sheets)));
         }
-        let (ticket, phase, known) = self.intend(caller, &order, &terms, &hash, &content).await?;
-        if phase == OrderPhase::Succeeded {
-            // The same order again: it is paid, and the program learns so again.
+        let (ticket, known) = self.intend(caller, &order, &terms, payee.person, &hash, &content).await?;
+        if known.phase != OrderPhase::RequiresConfirmation {
+            // The same order again: what became of it, once more.
             let fields = fields(CALL, "done").with("order-no", order.order_no.as_str());
-            let fields = fields.with("state", phase.code()).with("receipt", known.receipt.as_str());
+            let fields = fields.with("state", known.phase.code()).with("receipt", known.receipt.as_str());
             self.tell(caller.session, Event::completed(ticket, fields));
             return Ok(Reply::Ticket(ticket));
         }
         self.withdraw_order(caller, &order.order_no);
-        let sheet = self.payment_sheet(caller, &order, &terms, &payee, balance, has_pin);
+        let sheet = self.payment_sheet(caller, &order, &terms, &known, &payee.name);
         let age = u64::try_from(self.config.limits.sheet_age.as_millis()).unwrap_or(u64::MAX);
         let asked = Asked {
             ticket,
@@ -91,12 +58,42 @@ impl Services {
             what: What::Payment(Arc::new(OpenOrder {
                 order,
                 terms,
-                payee,
+                payee: payee.name,
                 ticket,
             })),
         };
         self.show(caller, sheet, asked)?;
         Ok(Reply::Ticket(ticket))
+    }
+
+    /// Who is paid: a merchant under the publisher, or a person whom the program knows by an open id. By their stored names.
+    async fn payee(&self, caller: &Caller, order: &Order, terms: &Terms) -> Result<Payee, Failure> {
+        let merchant = self.state.read().merchant(&caller.publisher, &order.merchant).cloned();
+        let merchant = merchant.ok_or_else(|| {
+            not_found(format!(
+                "merchant \"{}\" is not enrolled under this program's publisher",
+                order.merchant
+            ))
+        })?;
+        if terms.mode == Mode::Payout && caller.roles.is_empty() {
+            return Err(Failure::new(codes::FORBIDDEN, "a payout is for staff to ask"));
+        }
+        let Some(open_id) = &terms.to else {
+            let name = match terms.mode {
+                Mode::Packet => Names::new("红包", "Red packet"),
+                _ => merchant,
+            };
+            return Ok(Payee { person: None, name });
+        };
+        let person = self.who(&caller.program, open_id).await?;
+        if person == caller.person && terms.mode != Mode::Payout {
+            return Err(invalid("\"to\" is the payer themselves; name somebody else"));
+        }
+        let name = self.profile(&person).ok_or_else(crate::people::nobody)?.name;
+        Ok(Payee {
+            person: Some(person),
+            name: Names::new(name.clone(), name),
+        })
     }
 
     /// Makes the intent durable, or finds it. An order that was canceled before anything moved may be asked for again: it gets a new
@@ -106,9 +103,10 @@ impl Services {
         caller: &Caller,
         order: &Order,
         terms: &Terms,
+        to: Option<PersonId>,
         hash: &str,
         content: &[u8],
-    ) -> Result<(Ticket, OrderPhase, OrderState), Failure> {
+    ) -> Result<(Ticket, OrderState), Failure> {
         let body = self.seal(&caller.person, &format!("order/{}/{}", caller.program, order.order_no), content)?;
         let fresh = OrderState {
             person: caller.person.clone(),
@@ -121,11 +119,22 @@ impl Services {
             currency: order.currency.clone(),
             receipt: String::new(),
             at: self.now(),
+            flow: Flow {
+                mode: terms.mode,
+                to,
+                fee: terms.fee,
+                until: terms.until,
+                capture_at_expiry: terms.capture_at_expiry,
+                record: terms.record.as_ref().map(|(collection, key, _)| (collection.clone(), key.clone())),
+                pool: terms.pool.clone(),
+                ..Flow::default()
+            },
         };
         let (caller, order_no, terms) = (caller.clone(), order.order_no.clone(), terms.clone());
         let open_id = self.open_id(&caller.person, &caller.program);
         self.commit(move |state, stamp| {
             let known = state.order(&caller.program, &order_no);
+            let mut fresh = fresh;
             if let Some(known) = known {
                 if known.person != caller.person || known.hash != fresh.hash {
                     return Err(Failure::new(
@@ -133,27 +142,27 @@ impl Services {
                         format!("order \"{order_no}\" is another person's, or stands for other content; use a new number"),
                     ));
                 }
-                if known.phase != OrderPhase::Canceled {
-                    return Ok((Vec::new(), (Ticket(known.ticket), known.phase, known.clone())));
+                if known.phase != OrderPhase::Canceled || known.flow.moved {
+                    return Ok((Vec::new(), (Ticket(known.ticket), known.clone())));
                 }
+                fresh.flow.revision = known.flow.revision + 1;
             }
-            if let Some((collection, key, _)) = &terms.record {
-                let row = state.row(&caller.program, collection, key).filter(|row| row.alive(stamp.millis()));
-                let row = row.ok_or_else(|| not_found(format!("row \"{collection}/{key}\" that the order names does not exist")))?;
-                let own =
-                    row.owner.as_ref() == Some(&caller.person) || state.is_party(&caller.program, row, open_id.as_str(), &caller.roles);
-                if !own {
-                    return Err(Failure::new(
-                        codes::FORBIDDEN,
-                        format!("row \"{collection}/{key}\" is not this person's"),
-                    ));
-                }
-            }
-            if !row_matches(state, &caller, &order_no, &terms, stamp.millis()) {
+            may_name(state, &caller, open_id.as_str(), &terms, stamp.millis())?;
+            let program = &caller.program;
+            if !row_matches(state, program, &order_no, terms.record.as_ref(), stamp.millis())
+                || !version_matches(state, program, terms.claims.as_ref(), stamp.millis())
+            {
                 return Err(Failure::new(
                     codes::CONFLICT,
                     "the row that the order names has changed or is paid; read it again",
                 ));
+            }
+            if let Some((name, size)) = &terms.pool
+                && let Some(pool) = state.flows.pool(program, name)
+            {
+                let refused = |code: &'static str| Failure::new(code, format!("pool \"{name}\" does not take this order"));
+                joins(pool, &fresh, *size, terms.until_said).map_err(refused)?;
+                fresh.flow.until = pool.terms.1;
             }
             let change = Change::Order {
                 program: caller.program.clone(),
@@ -161,17 +170,39 @@ impl Services {
                 order: fresh.clone(),
                 body: Some(body),
             };
-            Ok((vec![change], (Ticket(fresh.ticket), fresh.phase, fresh)))
+            Ok((vec![change], (Ticket(fresh.ticket), fresh)))
         })
         .await
     }
 
-    fn payment_sheet(&self, caller: &Caller, order: &Order, terms: &Terms, payee: &Names, balance: u64, pin: bool) -> Sheet {
+    fn payment_sheet(&self, caller: &Caller, order: &Order, terms: &Terms, known: &OrderState, payee: &Names) -> Sheet {
         let decimal = |amount: u64| money::decimal(amount, &order.currency);
         let line = |line: &youji_api::call::OrderLine| {
             let sign = if line.options.text("kind") == "discount" { "-" } else { "" };
             (line.title.clone(), line.quantity, format!("{sign}{}", decimal(line.amount)))
         };
+        let (balance, pin) = {
+            let state = self.state.read();
+            let balance = match terms.mode {
+                Mode::Payout => self.merchant_balance(&state, &caller.publisher, &order.merchant),
+                _ => self.balance_in(&state, &caller.person),
+            };
+            (balance, state.people.get(&caller.person).is_some_and(|person| person.has_pin))
+        };
+        let mode = match (terms.mode, &terms.to) {
+            (Mode::Pay, Some(_)) => "transfer",
+            (mode, _) => mode.code(),
+        };
+        let at_expiry = match (known.flow.until, terms.capture_at_expiry) {
+            (0, _) => "",
+            (_, true) => "capture",
+            (_, false) => "cancel",
+        };
+        let count = terms
+            .pool
+            .as_ref()
+            .map(|(_, size)| *size)
+            .or(terms.shares.map(|(shares, _)| shares));
         Sheet {
             id: SheetId(self.draw()),
             program: self.program_name(&caller.program, &caller.language),
@@ -185,167 +216,20 @@ impl Services {
                 balance: decimal(balance),
                 affordable: balance >= order.amount,
                 pin,
+                terms: Box::new(SheetTerms {
+                    mode: mode.to_owned(),
+                    until: known.flow.until,
+                    at_expiry: at_expiry.to_owned(),
+                    fee: if terms.fee > 0 { decimal(terms.fee) } else { String::new() },
+                    count: count.unwrap_or(0),
+                }),
             },
         }
     }
 
-    /// Moves the money and everything that hangs on it, in one entry, or nothing.
-    pub(crate) async fn confirm(&self, caller: &Caller, open: &OpenOrder) -> Result<(), Failure> {
-        let (order, ticket) = (&open.order, open.ticket);
-        let at = self.now();
-        let number = self.draw_id();
-        let receipt = self.receipt(caller, open, &number, at);
-        let event = |fields: Fields| Event::completed(ticket, fields.with("order-no", order.order_no.as_str()));
-        let paid = event(fields(CALL, "done").with("state", "succeeded").with("receipt", number.as_str()));
-        let poor = event(coded(CALL, "failed", codes::INSUFFICIENT).with("state", "canceled"));
-        let late = event(coded(CALL, "failed", codes::CONFLICT).with("state", "canceled"));
-        let keep_poor = self.keep_outcome(caller, &poor)?;
-        let keep_late = self.keep_outcome(caller, &late)?;
-        let wallet = self.wallet(&caller.person);
-        let id = self
-            .host
-            .number(&[b"pay", caller.program.as_str().as_bytes(), order.order_no.as_bytes()]);
-        let payee = self.merchant_account(&caller.publisher, &order.merchant);
-        let transfer = Transfer::new(id, wallet, payee, order.amount.into(), self.ledger_number, code::PAYMENT);
-        let mut done = vec![
-            self.wallet_account(payee, code::MERCHANT),
-            Change::Transfers(vec![transfer]),
-            self.keep_outcome(caller, &paid)?,
-            Change::Receipt {
-                person: caller.person.clone(),
-                receipt: self.seal(&caller.person, "receipt", &serde_json::to_vec(&receipt).unwrap_or_default())?,
-            },
-            self.receipt_message(caller, &receipt, at)?,
-            Change::Counted {
-                day: at / 86_400_000,
-                counts: DayCounts {
-                    orders: 1,
-                    turnover: order.amount,
-                    ..DayCounts::default()
-                },
-            },
-        ];
-        let stamp_of = PaidStamp {
-            order: order.order_no.clone(),
-            receipt: number.clone(),
-            state: OrderPhase::Succeeded.code().to_owned(),
-            amount: order.amount,
-            currency: order.currency.clone(),
-        };
-        let (own, order_no, terms) = (caller.clone(), order.order_no.clone(), open.terms.clone());
-        let outcome = self
-            .commit(move |state, stamp| {
-                let known = state.order(&own.program, &order_no);
-                let open = known.filter(|known| known.phase == OrderPhase::RequiresConfirmation && known.ticket == ticket.0);
-                let (Some(known), true) = (open, state.people.contains_key(&own.person)) else {
-                    return Ok((Vec::new(), Paid::Stale));
-                };
-                let to = |phase: OrderPhase, receipt: String| Change::Order {
-                    program: own.program.clone(),
-                    order_no: order_no.clone(),
-                    order: OrderState {
-                        phase,
-                        receipt,
-                        at: stamp.millis(),
-                        ..known.clone()
-                    },
-                    body: None,
-                };
-                if !row_matches(state, &own, &order_no, &terms, stamp.millis()) {
-                    return Ok((vec![to(OrderPhase::Canceled, String::new()), keep_late], Paid::Conflict));
-                }
-                // A payee that is not open yet is opened by the same entry, and lets every credit in.
-                match state.ledger.check(&[transfer], stamp.at).fault() {
-                    None | Some((_, TransferError::CreditAccountNotFound)) => {}
-                    Some((_, TransferError::ExceedsCredits | TransferError::DebitAccountNotFound)) => {
-                        return Ok((vec![to(OrderPhase::Canceled, String::new()), keep_poor], Paid::Insufficient));
-                    }
-                    Some((_, error)) => return Err(Failure::new(codes::FAILED, error.to_string())),
-                }
-                if state
-                    .ledger
-                    .account(wallet)
-                    .is_none_or(|wallet| wallet.available() < transfer.amount)
-                {
-                    return Ok((vec![to(OrderPhase::Canceled, String::new()), keep_poor], Paid::Insufficient));
-                }
-                done.push(to(OrderPhase::Succeeded, number));
-                done.extend(stamped(state, &own, &terms, stamp_of));
-                Ok((done, Paid::Succeeded))
-            })
-            .await?;
-        match outcome {
-            Paid::Succeeded => {
-                self.tell(caller.session, paid);
-                self.tell_inbox(&caller.person);
-            }
-            Paid::Insufficient => {
-                self.tell(caller.session, poor);
-            }
-            Paid::Conflict => {
-                self.tell(caller.session, late);
-            }
-            Paid::Stale => return Err(not_found("this order was answered before, or its sheet is no longer open")),
-        }
-        Ok(())
-    }
-
-    fn receipt(&self, caller: &Caller, open: &OpenOrder, number: &str, at: u64) -> Receipt {
-        let order = &open.order;
-        let payer = self.open_id(&caller.person, &caller.program).to_string();
-        let signed = Signed {
-            receipt: number.to_owned(),
-            payee: open.payee.clone(),
-            publisher: caller.publisher.to_string(),
-            merchant: order.merchant.clone(),
-            amount: money::decimal(order.amount, &order.currency),
-            currency: order.currency.clone(),
-            program: caller.program.to_string(),
-            order: order.order_no.clone(),
-            payer: payer.clone(),
-            at,
-        };
-        Receipt {
-            receipt: number.to_owned(),
-            payee: open.payee.clone(),
-            merchant: (caller.publisher.clone(), order.merchant.clone()),
-            amount: order.amount,
-            currency: order.currency.clone(),
-            order: order.order_no.clone(),
-            program: caller.program.clone(),
-            payer,
-            purpose: open.terms.purpose.clone(),
-            at,
-            document: self.host.sign(RECEIPT, &signed),
-        }
-    }
-
-    fn receipt_message(&self, caller: &Caller, receipt: &Receipt, at: u64) -> Result<Change, Failure> {
-        let language = self.language_of(&caller.person);
-        let amount = money::with_sign(receipt.amount, &receipt.currency);
-        let payee = receipt.payee.in_language(&language);
-        let (title, text) = if language.starts_with("zh") {
-            ("付款成功".to_owned(), format!("已向{payee}支付 {amount}"))
-        } else {
-            ("Paid".to_owned(), format!("{amount} to {payee}"))
-        };
-        let message = Message {
-            sequence: 0,
-            program: caller.program.clone(),
-            template: "receipt".to_owned(),
-            title,
-            text,
-            page: String::new(),
-            at,
-            read: false,
-        };
-        self.message_change(&caller.person, &message, None)
-    }
-
-    /// Closes an order of which nothing moved, as "declined" or "expired". Nothing happens if it was answered meanwhile.
-    pub(crate) async fn close_order(&self, caller: &Caller, order_no: &str, ticket: Ticket, outcome: &str) -> Result<(), Failure> {
-        let fields = fields(CALL, outcome).with("order-no", order_no).with("state", "canceled");
-        let event = Event::completed(ticket, fields);
+    /// Closes an order of which nothing moved, with that outcome. Nothing happens if it was answered meanwhile.
+    pub(crate) async fn close_order(&self, caller: &Caller, order_no: &str, ticket: Ticket, fields: Fields) -> Result<(), Failure> {
+        let event = Event::completed(ticket, fields.with("order-no", order_no).with("state", "canceled"));
         let keep = self.keep_outcome(caller, &event)?;
         let (program, order_no) = (caller.program.clone(), order_no.to_owned());
         let closed = self
@@ -353,10 +237,11 @@ impl Services {
                 let known = state.order(&program, &order_no);
                 let open = known.filter(|known| known.phase == OrderPhase::RequiresConfirmation && known.ticket == ticket.0);
                 let Some(known) = open else { return Ok((Vec::new(), false)) };
-                let order = OrderState {
+                let mut order = OrderState {
                     phase: OrderPhase::Canceled,
                     ..known.clone()
                 };
+                order.flow.revision += 1;
                 let body = None;
                 let change = Change::Order {
                     program,
@@ -389,67 +274,36 @@ impl Services {
                 .lock()
                 .values()
                 .any(|live| live.sheets.values().any(|asked| asked.ticket.0 == ticket));
-            if !shown && let Err(failure) = self.close_order(caller, &order_no, Ticket(ticket), "expired").await {
+            if !shown && let Err(failure) = self.close_order(caller, &order_no, Ticket(ticket), fields(CALL, "expired")).await {
                 tracing::warn!(%failure, "an abandoned order stays open until the next launch");
             }
         }
     }
-
-    pub(crate) async fn lookup(&self, caller: &Caller, order_no: &str) -> Result<Fields, Failure> {
-        let (program, order_no) = (caller.program.clone(), order_no.to_owned());
-        let (person, staff) = (caller.person.clone(), !caller.roles.is_empty());
-        self.commit(move |state, _| {
-            let order = state.order(&program, &order_no).filter(|order| staff || order.person == person);
-            let order = order.ok_or_else(|| not_found(format!("no order \"{order_no}\" of this person")))?;
-            let paid = if order.phase == OrderPhase::Succeeded { order.amount } else { 0 };
-            let number = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
-            let fields = Fields::new()
-                .with("state", order.phase.code())
-                .with("amount", number(order.amount))
-                .with("currency", order.currency.as_str())
-                .with("captured", number(paid))
-                .with("refunded", 0_i64)
-                .with("receipt", order.receipt.as_str());
-            Ok((Vec::new(), fields))
-        })
-        .await
-    }
-
-    /// Receipts of a person, newest first; at most 500.
-    pub async fn receipts(&self, person: &PersonId) -> Vec<Receipt> {
-        let found = self.log.map().scan_back(&keys::receipts(&person.0), None, 500).await;
-        let open = |sealed: &[u8]| serde_json::from_slice(&self.unseal(person, "receipt", sealed).ok()?).ok();
-        found.unwrap_or_default().iter().filter_map(|(_, sealed)| open(sealed)).collect()
-    }
-
-    /// Whether the document is a receipt of this host, unaltered.
-    pub fn verify_receipt(&self, document: &str) -> bool {
-        document.len() < 8_192 && self.host.verify(RECEIPT, document).is_some()
-    }
 }
 
-/// Whether the row that an order names is as the order wants it, and not paid by another one.
-fn row_matches(state: &State, caller: &Caller, order_no: &str, terms: &Terms, now: u64) -> bool {
-    let Some((collection, key, version)) = &terms.record else {
-        return true;
+/// Whether the caller may let an order stamp or claim the rows that it names.
+fn may_name(state: &State, caller: &Caller, open_id: &str, terms: &Terms, now: u64) -> Result<(), Failure> {
+    let row = |term: &RowTerm| {
+        let (collection, key, _) = term;
+        let row = state.row(&caller.program, collection, key).filter(|row| row.alive(now));
+        row.ok_or_else(|| not_found(format!("row \"{collection}/{key}\" that the order names does not exist")))
     };
-    let row = state.row(&caller.program, collection, key).filter(|row| row.alive(now));
-    row.is_some_and(|row| {
-        let free = row.paid.as_ref().is_none_or(|paid| paid.order == order_no);
-        free && version.is_none_or(|version| version == row.version)
-    })
-}
-
-fn stamped(state: &State, caller: &Caller, terms: &Terms, paid: PaidStamp) -> Option<Change> {
-    let (collection, key, _) = terms.record.as_ref()?;
-    let mut row = state.row(&caller.program, collection, key)?.clone();
-    row.version += 1;
-    row.paid = Some(paid);
-    Some(Change::Row {
-        program: caller.program.clone(),
-        collection: collection.clone(),
-        key: key.clone(),
-        row,
-        value: None,
-    })
+    let forbidden =
+        |(collection, key, _): &RowTerm| Failure::new(codes::FORBIDDEN, format!("row \"{collection}/{key}\" is not this person's"));
+    if let Some(term) = &terms.record {
+        let row = row(term)?;
+        let own = row.owner.as_ref() == Some(&caller.person) || state.is_party(&caller.program, row, open_id, &caller.roles);
+        let staff = terms.mode == Mode::Payout && row.staff_reads && !caller.roles.is_empty();
+        if !own && !staff {
+            return Err(forbidden(term));
+        }
+    }
+    if let Some(term) = &terms.claims {
+        let row = row(term)?;
+        let readers = rule(caller, &term.0).map_or(&[][..], |rule| &rule.readers);
+        if !state.belongs(caller, open_id, readers, row) {
+            return Err(forbidden(term));
+        }
+    }
+    Ok(())
 }

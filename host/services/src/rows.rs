@@ -23,6 +23,8 @@ impl RowState {
             fields.set("paid-state", paid.state.as_str());
             fields.set("paid-amount", number(paid.amount));
             fields.set("paid-currency", paid.currency.as_str());
+            fields.set("paid-refunded", number(paid.refunded));
+            fields.set("paid-claims", number(paid.claims));
         }
         fields
     }

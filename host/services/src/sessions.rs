@@ -1,5 +1,6 @@
 //! Live sessions: what ends with them.
 
+use crate::acts::OpenAct;
 use crate::model::LogLine;
 use crate::payment::OpenOrder;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -61,6 +62,7 @@ pub(crate) struct Asked {
 #[derive(Clone)]
 pub(crate) enum What {
     Payment(Arc<OpenOrder>),
+    Act(Arc<OpenAct>),
     Consent { scopes: Vec<String>, call: Arc<Call> },
     Subscribe { all: Vec<String>, ask: Vec<String> },
     Open(OpenTarget),

@@ -72,7 +72,7 @@ impl Services {
             let live = self.live.lock();
             let live = live.get(&session).ok_or_else(gone)?;
             let asked = live.sheets.get(&sheet).ok_or_else(gone)?;
-            (live.caller.clone(), matches!(asked.what, What::Payment(_)))
+            (live.caller.clone(), matches!(asked.what, What::Payment(_) | What::Act(_)))
         };
         let has_pin = || self.state.read().people.get(&caller.person).is_some_and(|person| person.has_pin);
         if payment && answer.accepted && has_pin() {
@@ -87,7 +87,12 @@ impl Services {
         }
         match asked.what {
             What::Payment(open) if answer.accepted => self.confirm(&caller, &open).await,
-            What::Payment(open) => self.close_order(&caller, &open.order.order_no, asked.ticket, "declined").await,
+            What::Payment(open) => {
+                let declined = crate::outcomes::fields(crate::payment::CALL, "declined");
+                self.close_order(&caller, &open.order.order_no, asked.ticket, declined).await
+            }
+            What::Act(open) if answer.accepted => self.confirm_act(&caller, asked.ticket, &open).await,
+            What::Act(open) => self.close_act(&caller, asked.ticket, &open, "declined").await,
             What::Consent { scopes, call } => {
                 let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
                 self.decide_consent(&caller, asked.ticket, &scopes, &chosen, &call).await
@@ -108,8 +113,15 @@ impl Services {
         let call = match &asked.what {
             What::Payment(open) => {
                 let order_no = &open.order.order_no;
-                if let Err(failure) = self.close_order(caller, order_no, asked.ticket, outcome).await {
+                let fields = crate::outcomes::fields(crate::payment::CALL, outcome);
+                if let Err(failure) = self.close_order(caller, order_no, asked.ticket, fields).await {
                     tracing::warn!(%failure, "an order whose sheet lapsed stays open until the next launch");
+                }
+                return;
+            }
+            What::Act(open) => {
+                if let Err(failure) = self.close_act(caller, asked.ticket, open, outcome).await {
+                    tracing::warn!(%failure, "nobody was told that a sheet lapsed");
                 }
                 return;
             }

@@ -3,6 +3,7 @@
 //! Values stand in the projection, sealed; here stand versions, sizes, rights and sums. Only [`State::apply`](crate::apply) changes it.
 
 use crate::blob::Blob;
+use crate::flow::{Flow, FlowState};
 use crate::model::{DayCounts, Names};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub(crate) struct State {
     /// By program, collection and key.
     pub(crate) rows: BTreeMap<ProgramId, BTreeMap<String, BTreeMap<String, RowState>>>,
     pub(crate) orders: BTreeMap<ProgramId, BTreeMap<String, OrderState>>,
+    pub(crate) flows: FlowState,
     /// By day since 1970.
     pub(crate) days: BTreeMap<u64, DayCounts>,
 }
@@ -109,6 +111,11 @@ pub(crate) struct PaidStamp {
     pub(crate) state: String,
     pub(crate) amount: u64,
     pub(crate) currency: String,
+    #[serde(default)]
+    pub(crate) refunded: u64,
+    /// Shares of a packet that are claimed.
+    #[serde(default)]
+    pub(crate) claims: u64,
 }
 
 /// An order's state, after the payment intents of the field.
@@ -117,8 +124,10 @@ pub(crate) struct PaidStamp {
 pub(crate) enum OrderPhase {
     /// Its sheet is open.
     RequiresConfirmation,
+    /// The payer's money is held.
+    RequiresCapture,
     Succeeded,
-    /// Nothing moved, and nothing will unless the person is asked again.
+    /// Nothing moved, and nothing will unless the person is asked again; or what was held went back.
     Canceled,
 }
 
@@ -126,6 +135,7 @@ impl OrderPhase {
     pub(crate) fn code(self) -> &'static str {
         match self {
             OrderPhase::RequiresConfirmation => "requires_confirmation",
+            OrderPhase::RequiresCapture => "requires_capture",
             OrderPhase::Succeeded => "succeeded",
             OrderPhase::Canceled => "canceled",
         }
@@ -149,6 +159,8 @@ pub(crate) struct OrderState {
     pub(crate) receipt: String,
     #[serde(default)]
     pub(crate) at: u64,
+    #[serde(default)]
+    pub(crate) flow: Flow,
 }
 
 impl State {

@@ -134,7 +134,7 @@ async fn what_can_not_be_paid_moves_nothing_and_says_why() {
     elsewhere.merchant = "stranger".to_owned();
     assert_eq!(host.code(&caller, Call::PaymentPay(elsewhere)).await, "not-found");
     let mut theirs = order("C6", 100);
-    theirs.options.set("mode", "escrow");
+    theirs.options.set("mode", "gift");
     assert_eq!(host.code(&caller, Call::PaymentPay(theirs)).await, "unsupported");
     assert_eq!(host.balance(&guest), 19_900);
     host.check().await;
