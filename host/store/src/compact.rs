@@ -8,7 +8,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disk::{Disk, DiskFile};
@@ -40,7 +39,7 @@ pub struct Compaction {
 }
 
 /// What the engine writes into its log about a compaction, and into the list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     /// First entry and SHA-256 of each rewritten file.
     compacted: Vec<(u64, [u8; 32])>,
@@ -48,7 +47,7 @@ pub(crate) struct Record {
 
 /// The rewritten segments that an entry of the engine's own vouches for.
 pub(crate) fn vouched(payload: &[u8]) -> Vec<(u64, [u8; 32])> {
-    serde_json::from_slice::<Record>(payload).unwrap_or_default().compacted
+    Record::parse(payload).unwrap_or_default().compacted
 }
 
 impl Record {
@@ -57,7 +56,18 @@ impl Record {
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        let one = |(first, digest): &(u64, [u8; 32])| [first.to_le_bytes().as_slice(), digest].concat();
+        [MAGIC.to_vec(), self.compacted.iter().flat_map(one).collect()].concat()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let list = bytes.strip_prefix(MAGIC)?;
+        let (all, rest) = list.as_chunks::<40>();
+        rest.is_empty().then_some(())?;
+        let one = |one: &[u8; 40]| Some((u64::from_le_bytes(one[..8].try_into().ok()?), one[8..].try_into().ok()?));
+        Some(Self {
+            compacted: all.iter().map(one).collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -172,10 +182,8 @@ fn write(file: &dyn DiskFile, bytes: &[u8]) -> std::io::Result<()> {
 pub(crate) fn finish(disk: &dyn Disk, dir: &Path, reader: &LogReader, record: &Record) -> Result<()> {
     // The names of the new files must be durable before the list that promises them.
     disk.sync_dir(dir).at("syncing", dir)?;
-    let body = record.bytes();
-    let mut bytes = MAGIC.to_vec();
-    bytes.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
-    bytes.extend_from_slice(&body);
+    let mut bytes = record.bytes();
+    bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
     let (list, new) = (dir.join(LIST), dir.join(LIST).with_extension("tmp"));
     let file = disk.open(&new, true).at("creating", &new)?;
     file.set_len(0)
@@ -218,9 +226,9 @@ pub(crate) fn pending(disk: &dyn Disk, dir: &Path) -> Result<Option<Record>> {
     let mut bytes = vec![0; usize::try_from(file.len().at("reading", &list)?).unwrap_or(usize::MAX)];
     let got = file.read_at(&mut bytes, 0).at("reading", &list)?;
     let parse = |bytes: &[u8]| {
-        let (head, body) = bytes.split_at_checked(12)?;
-        (head[..8] == *MAGIC && head[8..] == crc32c::crc32c(body).to_le_bytes()).then_some(())?;
-        serde_json::from_slice(body).ok()
+        let (record, sum) = bytes.split_last_chunk::<4>()?;
+        (*sum == crc32c::crc32c(record).to_le_bytes()).then_some(())?;
+        Record::parse(record)
     };
     match parse(&bytes[..got]) {
         Some(record) => Ok(Some(record)),
