@@ -1,7 +1,7 @@
 // What a person decides, drawn by the host from stored values: from the host's edge, above the program, with the secret sign.
 
 import { h, fill, uid } from './dom.js';
-import { t, named, money, tOr } from './i18n.js';
+import { t, named, money, moment, tOr } from './i18n.js';
 import { icon } from './icons.js';
 import { mark, signPicture } from './art.js';
 import { dialog, btn, problemBox, busy } from './ui.js';
@@ -144,6 +144,14 @@ function scopeRow({ value, title, detail, gives }) {
 
 const checked = (el) => () => [...el.querySelectorAll('input:checked')].map((input) => input.value);
 
+// What becomes of the money, where it is not simply paid: the host's words, never the program's.
+function payNotes({ terms, payee, currency }) {
+  const { mode = 'pay', until, atExpiry, fee, count } = terms ?? {};
+  const words = { payee, count, until: until ? moment(until) : '', fee: fee ? money(fee, currency) : '' };
+  const notes = [tOr(`sheet.note.${mode}`, null) && t(`sheet.note.${mode}`, words), until && mode !== 'packet' && mode !== 'pool' ? t(`sheet.until.${atExpiry}`, words) : null, fee ? t('sheet.fee', words) : null];
+  return notes.filter(Boolean).map((text) => h('p', { class: 'sheet-note', dir: 'auto', text }));
+}
+
 /** What a scope is called by the host. */
 export const scopeName = (scope) => tOr(`scope.${scope}`, scope);
 
@@ -172,23 +180,28 @@ const KINDS = {
     const amount = money(sheet.amount, sheet.currency);
     const after = (Number(sheet.balance) - Number(sheet.amount)).toFixed(2);
     const pinId = uid();
+    const mode = sheet.terms?.mode || 'pay';
+    const verb = tOr(`sheet.verb.${mode}`, t('sheet.payment'));
+    // Money that is held already left the balance when it was reserved.
+    const held = mode === 'release' || mode === 'charge';
     return {
-      title: `${t('sheet.payment')} ${sheet.payee} ${amount}`,
+      title: `${verb} ${sheet.payee} ${amount}`,
       content: [
-        h('p', { class: 'sheet-pay-to' }, h('span', { text: t('sheet.payment') }), h('strong', { text: sheet.payee, dir: 'auto' })),
+        h('p', { class: 'sheet-pay-to' }, h('span', { text: verb }), h('strong', { text: sheet.payee, dir: 'auto' })),
         h('p', { class: 'sheet-amount', text: amount }),
         sheet.purpose ? h('p', { class: 'sheet-purpose', dir: 'auto', text: t('sheet.purpose', { program: sheet.program, purpose: sheet.purpose }) }) : null,
         sheet.lines?.length
           ? h('dl', { class: 'w-facts sheet-lines', 'aria-label': t('sheet.lines') }, sheet.lines.map(([title, quantity, sum]) => h('div', { class: 'w-fact' }, h('dt', {}, h('span', { text: title, dir: 'auto' }), quantity > 1 ? h('span', { class: 'sheet-times', text: ` × ${quantity}` }) : null), h('dd', { text: money(sum, sheet.currency) }))))
           : null,
-        h('dl', { class: 'w-facts sheet-wallet' }, h('div', { class: 'w-fact' }, h('dt', { text: t('sheet.balance') }), h('dd', { text: money(sheet.balance, sheet.currency) })), sheet.affordable === false ? null : h('div', { class: 'w-fact' }, h('dt', { text: t('sheet.after') }), h('dd', { text: money(after, sheet.currency) }))),
+        payNotes(sheet),
+        held ? null : h('dl', { class: 'w-facts sheet-wallet' }, h('div', { class: 'w-fact' }, h('dt', { text: t(mode === 'payout' ? 'sheet.merchant-balance' : 'sheet.balance') }), h('dd', { text: money(sheet.balance, sheet.currency) })), sheet.affordable === false ? null : h('div', { class: 'w-fact' }, h('dt', { text: t('sheet.after') }), h('dd', { text: money(after, sheet.currency) }))),
         sheet.affordable === false ? h('p', { class: 'field-error', role: 'alert' }, icon('alert'), h('span', { text: t('sheet.short') })) : null,
         sheet.pin && sheet.affordable !== false
           ? h('div', { class: 'field' }, h('label', { class: 'field-label', for: pinId, text: t('sheet.pin') }), h('input', { class: 'input pin', id: pinId, type: 'password', inputmode: 'numeric', autocomplete: 'off', maxlength: '12', 'data-pin': true }))
           : null,
       ],
-      yes: t('sheet.pay', { amount }),
-      no: t('sheet.no-pay'),
+      yes: mode === 'pay' ? t('sheet.pay', { amount }) : t('sheet.do', { verb: tOr(`sheet.yes.${mode}`, verb), amount }),
+      no: mode === 'pay' ? t('sheet.no-pay') : t('sheet.no'),
       ready: sheet.affordable !== false,
       chosen: () => [],
     };
