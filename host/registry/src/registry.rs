@@ -258,8 +258,8 @@ impl Registry {
         self.inner.current(&program.into())
     }
 
-    /// For each opening: reads the version's seal from disk again and checks it. Tens of microseconds; waits for nothing but that small
-    /// file.
+    /// For each opening: reads the version's seal from disk again and checks it; its arithmetic is done only for a seal that was not checked
+    /// before. Waits for nothing but that small file.
     ///
     /// # Errors
     /// Altered or unreadable on disk.
