@@ -28,6 +28,8 @@ use youji_runtime::{Ack, EndReason, Feed, Session, UiEvent, Update};
 
 /// How long a page may take to say hello.
 const HELLO: Duration = Duration::from_secs(10);
+/// How long a page waits for its receipt when the server stops.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often a quiet page is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
 /// A page that is quiet for longer is gone.
@@ -199,12 +201,21 @@ impl Line<'_> {
                     self.show(socket, state).await
                 }
                 _ = pings.tick() => self.ping(socket).await,
-                () = stopped(&mut stop) => Err(Some((AWAY, "the host is shutting down"))),
+                () = stopped(&mut stop) => self.last_words(socket).await,
             };
             if let Err(end) = step {
                 return end;
             }
         }
+    }
+
+    /// Sessions have ended when the server stops: their receipts still go out.
+    async fn last_words(&mut self, socket: &mut WebSocket) -> Result<(), Option<Close>> {
+        let end = tokio::time::Instant::now() + LAST_WORDS;
+        while let Ok(update) = tokio::time::timeout_at(end, self.feed.recv()).await {
+            self.update(socket, update).await?;
+        }
+        Err(Some((AWAY, "the host is shutting down")))
     }
 
     async fn update(&mut self, socket: &mut WebSocket, update: Option<Update>) -> Result<(), Option<Close>> {
