@@ -197,11 +197,10 @@ strip = true
 const README: &str = "# {{name}}
 
 ```sh
-youji dev        # a simulator that follows your edits
-youji test       # scenarios/ against the built program
 cargo test       # unit tests, without WebAssembly
-youji check      # size, permissions, accessibility, translations
+youji test       # those, and scenarios/ against the built program
 youji publish    # sign it and put it into the local registry
+youji serve      # the kiosk, which opens it
 ```
 
 `manifest.json` says what the program is and what it may ask for; `src/lib.rs` is the program.

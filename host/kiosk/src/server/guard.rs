@@ -153,7 +153,7 @@ pub(crate) async fn this_machine(request: Request, next: Next) -> Response {
         "this-machine",
         "Not from here",
         "Tools for authors answer at the machine itself only.",
-        "Open this page on the machine where `youji dev` runs.",
+        "Open this page on the machine that the kiosk runs on.",
     )
     .into_response()
 }
