@@ -2,6 +2,7 @@
 
 use crate::caller::ProgramId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Identifies a sheet while it is open. Random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -124,7 +125,7 @@ pub struct ScopeLine {
 }
 
 /// What the person decided.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
     /// Yes or no; no is always possible.
@@ -132,6 +133,9 @@ pub struct Answer {
     /// For consent and subscriptions: the scopes or templates that were chosen.
     #[serde(default)]
     pub chosen: Vec<String>,
+    /// For consent to profile fields: values to give instead of the person's own, by scope; empty text gives none.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
     /// For payment, where the person has one: their PIN.
     #[serde(default)]
     pub pin: String,

@@ -1,5 +1,6 @@
 //! Entries of the log and what they do: the only place where the state changes, live and at replay alike.
 
+use crate::audit::Use;
 use crate::blob::Blob;
 use crate::change::{Change, Entry};
 use crate::keys;
@@ -153,9 +154,34 @@ impl State {
                 scope,
                 granted,
                 at,
+                notice,
+                given,
             } => {
-                let consents = &mut self.program_mut(person, program)?.consents;
-                consents.insert(scope.clone(), (*granted, *at));
+                let mine = self.program_mut(person, program)?;
+                mine.consents.insert(scope.clone(), (*granted, *at));
+                if let Some(notice) = notice {
+                    mine.notices.insert(scope.clone(), notice.clone());
+                    mine.given.remove(scope);
+                }
+                if let Some(given) = given {
+                    mine.given.insert(scope.clone(), given.clone());
+                }
+                let used = Use {
+                    program: Some(program),
+                    act: if *granted { "consent.granted" } else { "consent.denied" },
+                    about: vec![scope.clone()],
+                    amount: None,
+                    sealed: None,
+                };
+                self.write_down(person, used, stamp, effects);
+                Ok(())
+            }
+            Change::Profile { person, profile } => {
+                self.person_mut(person)?.profile = profile.clone();
+                Ok(())
+            }
+            Change::GoneIn { person, program } => {
+                self.forget_in(person, program, effects);
                 Ok(())
             }
             Change::Counted { day, counts } => {
@@ -166,8 +192,24 @@ impl State {
                 }
                 Ok(())
             }
-            Change::Audit { .. } => Ok(()),
             Change::Flow(change) => self.apply_flow(change, stamp, effects),
+            Change::Audit {
+                person,
+                program,
+                act,
+                about,
+                purpose,
+            } => {
+                let used = Use {
+                    program: program.as_ref(),
+                    act,
+                    about: about.clone(),
+                    amount: None,
+                    sealed: purpose.as_ref(),
+                };
+                self.write_down(person, used, stamp, effects);
+                Ok(())
+            }
             Change::LoginCode { hash, code, keep } => {
                 self.add_login_code(hash, code, *keep, stamp.millis());
                 Ok(())
@@ -221,6 +263,7 @@ impl State {
                 let orders = self.orders.entry(program.clone()).or_default();
                 let old = orders.insert(order_no.clone(), order.clone());
                 self.flows.index(program, order_no, old.as_ref(), order);
+                self.write_down_order(program, order_no, old.as_ref(), order, stamp, effects);
             }
             _ => {}
         }
@@ -352,19 +395,11 @@ impl State {
             self.codes.remove(code);
         }
         self.login_codes.retain(|_, code| code.person != *person);
+        for number in state.audit.numbers() {
+            effects.delete(keys::audit(&person.0, number));
+        }
         for (program, mine) in &state.programs {
-            if let (Some(known), Some(open_id)) = (self.open_ids.get_mut(program), &mine.open_id) {
-                known.remove(open_id);
-            }
-            for (key, (_, len)) in &mine.storage {
-                delete_pieces(effects, &keys::storage(&person.0, &program.0, key), *len);
-            }
-            for (ticket, len) in &mine.outcomes {
-                delete_pieces(effects, &keys::outcome(&person.0, &program.0, *ticket), *len);
-            }
-            if let Some((_, len)) = mine.saved {
-                delete_pieces(effects, &keys::saved(&person.0, &program.0), len);
-            }
+            self.clear_in(person, program, mine, effects);
             for order_no in &mine.orders {
                 effects.delete(keys::order(&program.0, order_no));
             }
@@ -377,6 +412,42 @@ impl State {
         }
         for (program, collection, key) in self.rows_of(person) {
             self.remove_row(&program, &collection, &key, effects);
+        }
+    }
+
+    /// What a person has in a program goes; orders and receipts stay.
+    fn forget_in(&mut self, person: &PersonId, program: &ProgramId, effects: Applying<'_>) {
+        let Some(mine) = self.people.get_mut(person).and_then(|state| state.programs.get_mut(program)) else {
+            return;
+        };
+        let fresh = PersonInProgram {
+            generation: mine.generation + 1,
+            orders: mine.orders.clone(),
+            ..PersonInProgram::default()
+        };
+        let mine = std::mem::replace(mine, fresh);
+        self.clear_in(person, program, &mine, effects);
+        self.login_codes
+            .retain(|_, code| code.person != *person || code.program != *program);
+        for (of, collection, key) in self.rows_of(person) {
+            if of == *program {
+                self.remove_row(&of, &collection, &key, effects);
+            }
+        }
+    }
+
+    fn clear_in(&mut self, person: &PersonId, program: &ProgramId, mine: &PersonInProgram, effects: Applying<'_>) {
+        if let (Some(known), Some(open_id)) = (self.open_ids.get_mut(program), &mine.open_id) {
+            known.remove(open_id);
+        }
+        for (key, (_, len)) in &mine.storage {
+            delete_pieces(effects, &keys::storage(&person.0, &program.0, key), *len);
+        }
+        for (ticket, len) in &mine.outcomes {
+            delete_pieces(effects, &keys::outcome(&person.0, &program.0, *ticket), *len);
+        }
+        if let Some((_, len)) = mine.saved {
+            delete_pieces(effects, &keys::saved(&person.0, &program.0), len);
         }
     }
 

@@ -160,7 +160,8 @@ impl Services {
         }
         let key = keys::saved(&caller.person.0, &caller.program.0);
         let sealed = self.fetch_pieces(&key, len).await.ok()??;
-        let opened = self.unseal(&caller.person, &saved_purpose(caller), &sealed).ok()?;
+        let name = self.own_name(&caller.person, &caller.program);
+        let opened = self.unseal(&name, &saved_purpose(caller), &sealed).ok()?;
         let (schema, bytes) = opened.split_first_chunk::<4>()?;
         Some(SavedState {
             schema: u32::from_be_bytes(*schema),
@@ -184,7 +185,8 @@ impl Services {
             Some(saved) => {
                 let mut plain = saved.schema.to_be_bytes().to_vec();
                 plain.extend_from_slice(&saved.bytes);
-                Some(self.seal(&caller.person, &saved_purpose(caller), &plain)?)
+                let name = self.own_key(&caller.person, &caller.program)?;
+                Some(self.seal(&name, &saved_purpose(caller), &plain)?)
             }
         };
         let age = u64::try_from(self.config.limits.saved_state_age.as_millis()).unwrap_or(u64::MAX);

@@ -3,7 +3,7 @@
 use crate::blob::Blob;
 use crate::flow::FlowChange;
 use crate::model::{DayCounts, Names};
-use crate::state::{OrderState, RowState};
+use crate::state::{Notice, OrderState, RowState};
 use serde::{Deserialize, Serialize};
 use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
 use youji_ledger::{Account, Transfer};
@@ -61,6 +61,22 @@ pub(crate) enum Change {
         scope: String,
         granted: bool,
         at: u64,
+        /// How it was asked for; none: it was changed on the person's own page.
+        #[serde(default)]
+        notice: Option<Notice>,
+        /// The value that the person gives instead of their own, sealed with their key for this program.
+        #[serde(default)]
+        given: Option<Blob>,
+    },
+    /// The sealed profile, changed by the person.
+    Profile {
+        person: PersonId,
+        profile: Blob,
+    },
+    /// A program forgets a person: what they have there goes, and they come back as somebody new.
+    GoneIn {
+        person: PersonId,
+        program: ProgramId,
     },
     Stored {
         person: PersonId,
@@ -141,11 +157,14 @@ pub(crate) enum Change {
     LoginCodeUsed {
         hash: String,
     },
-    /// A use of personal data or a decision about it. Stands in the chain only.
+    /// A use of personal data.
     Audit {
         person: PersonId,
         program: Option<ProgramId>,
         act: String,
         about: Vec<String>,
+        /// What the person was told it is for, sealed.
+        #[serde(default)]
+        purpose: Option<Blob>,
     },
 }

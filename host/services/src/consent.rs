@@ -1,14 +1,21 @@
 //! Consent: asked for on a sheet, remembered, withdrawn in one act.
 
+use crate::audit::AuditRecord;
 use crate::change::Change;
 use crate::model::ConsentRow;
-use crate::outcomes::{coded, fields};
+use crate::outcomes::coded;
+use crate::profile::{check_field, given_purpose, purpose_of};
 use crate::services::{Services, not_found};
 use crate::sessions::{Asked, What};
+use crate::state::Notice;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use youji_api::caller::Caller;
 use youji_api::sheet::ScopeLine;
-use youji_api::{Call, Consent, Consents, Event, Failure, PersonId, ProgramId, Recipient, Reply, Sheet, SheetId, SheetKind, Ticket, codes};
+use youji_api::{
+    Answer, Call, Consent, Consents, Event, Failure, PersonId, ProgramId, Recipient, Reply, Sheet, SheetId, SheetKind, Ticket, codes,
+};
 
 impl Consents for Services {
     fn consent(&self, person: &PersonId, program: &ProgramId, scope: &str) -> Consent {
@@ -36,8 +43,7 @@ impl Services {
             scope: scope.clone(),
             reason: caller.requested.reason(scope).unwrap_or_default().to_owned(),
             value: match (scope.strip_prefix("identity."), &values) {
-                (Some("nickname"), Some(profile)) => profile.name.clone(),
-                (Some(field), Some(profile)) => profile.fields.get(field).cloned().unwrap_or_default(),
+                (Some(field), Some(profile)) => profile.field(field).unwrap_or_default().to_owned(),
                 _ => String::new(),
             },
         };
@@ -69,21 +75,25 @@ impl Services {
         caller: &Arc<Caller>,
         ticket: Ticket,
         scopes: &[String],
-        chosen: &[String],
+        answer: &Answer,
         call: &Call,
     ) -> Result<(), Failure> {
-        let changes = self.consent_changes(caller, scopes, |scope| chosen.contains(scope));
+        let none = Vec::new();
+        let chosen = if answer.accepted { &answer.chosen } else { &none };
+        let mut changes = self.consent_changes(caller, scopes, |scope| chosen.contains(scope));
+        let values = self.other_values(caller, scopes, chosen, &answer.values, &mut changes)?;
         let granted = scopes.iter().any(|scope| chosen.contains(scope));
         match call {
             // Fields that were allowed before are given even if the new ones are not.
-            Call::IdentityProfile { names, .. } => {
+            Call::IdentityProfile { names, options } => {
                 let now = |name: &str| scopes.iter().any(|scope| scope.strip_prefix("identity.") == Some(name));
                 let given = names.iter().filter(|name| match now(name) {
                     true => chosen.iter().any(|scope| scope.strip_prefix("identity.") == Some(name)),
                     false => true,
                 });
                 let given: Vec<String> = given.cloned().collect();
-                self.give_profile(caller, ticket, &given, changes).await
+                self.give_profile(caller, ticket, &given, purpose_of(options), &values, changes)
+                    .await
             }
             call if granted => {
                 self.write(changes).await?;
@@ -100,48 +110,61 @@ impl Services {
 
     pub(crate) fn consent_changes(&self, caller: &Caller, scopes: &[String], granted: impl Fn(&String) -> bool) -> Vec<Change> {
         let at = self.now();
+        let reason = |scope: &str| match scope.strip_prefix("message.") {
+            Some(template) => format!("message: {template}"),
+            None => caller.requested.reason(scope).unwrap_or_default().to_owned(),
+        };
         let consent = |scope: &String| Change::Consent {
             person: caller.person.clone(),
             program: caller.program.clone(),
             scope: scope.clone(),
             granted: granted(scope),
             at,
+            notice: Some(Notice {
+                publisher: caller.publisher.to_string(),
+                reason: reason(scope),
+                language: caller.language.to_string(),
+                at,
+            }),
+            given: None,
         };
         scopes.iter().map(consent).collect()
     }
 
-    /// Gives profile fields to a program: outcome and audit in one entry.
-    pub(crate) async fn give_profile(
+    /// Values that the person gives instead of their own: kept with the consent, so that the program gets the same one again. An empty
+    /// one stands for none.
+    fn other_values(
         &self,
         caller: &Caller,
-        ticket: Ticket,
-        names: &[String],
-        mut changes: Vec<Change>,
-    ) -> Result<(), Failure> {
+        scopes: &[String],
+        chosen: &[String],
+        values: &BTreeMap<String, String>,
+        changes: &mut [Change],
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let mut others = BTreeMap::new();
         let profile = self.profile(&caller.person).ok_or_else(crate::people::nobody)?;
-        let mut given = fields("identity.profile", "done");
-        let mut told = Vec::new();
-        for field in names {
-            let value = if field == "nickname" {
-                Some(&profile.name)
-            } else {
-                profile.fields.get(field)
-            };
-            if let Some(value) = value {
-                given.set(format!("profile.{field}"), value.as_str());
-                told.push(field.clone());
+        for (scope, value) in values {
+            let Some(name) = scope.strip_prefix("identity.") else { continue };
+            let own = profile.field(name).unwrap_or_default();
+            if !scopes.contains(scope) || !chosen.contains(scope) || own == value {
+                continue;
             }
+            check_field(name, value)?;
+            let sealed = self.seal(
+                &self.own_key(&caller.person, &caller.program)?,
+                &given_purpose(scope),
+                value.as_bytes(),
+            )?;
+            for change in changes.iter_mut() {
+                if let Change::Consent { scope: of, given, .. } = change
+                    && of == scope
+                {
+                    *given = Some(sealed.clone());
+                }
+            }
+            others.insert(scope.clone(), value.clone());
         }
-        if names.is_empty() {
-            given = coded("identity.profile", "declined", codes::DENIED).with("state", "denied");
-        }
-        changes.push(Change::Audit {
-            person: caller.person.clone(),
-            program: Some(caller.program.clone()),
-            act: "identity.profile".to_owned(),
-            about: told,
-        });
-        self.complete(caller, Event::completed(ticket, given), changes).await
+        Ok(others)
     }
 
     /// What a person decided, by program and scope.
@@ -158,6 +181,53 @@ impl Services {
             }));
         }
         rows
+    }
+
+    /// A person's consents as records shaped after ISO/IEC TS 27560:2023; the events are taken from their audit.
+    pub(crate) fn consent_records(&self, person: &PersonId, audit: &[AuditRecord]) -> Result<Vec<Value>, Failure> {
+        let state = self.state.read();
+        let mine = state.people.get(person).ok_or_else(crate::people::nobody)?;
+        let mut records = Vec::new();
+        for (program, here) in &mine.programs {
+            for (scope, (granted, at)) in &here.consents {
+                let notice = here.notices.get(scope).cloned().unwrap_or_default();
+                let events = audit.iter().filter(|record| record.program.as_ref() == Some(program));
+                let events = events.filter(|record| record.act.starts_with("consent.") && record.about.first() == Some(scope));
+                let events: Vec<Value> = events
+                    .map(|record| {
+                        let given = record.act == "consent.granted";
+                        json!({
+                            "event_type": if given { "explicit consent given" } else { "consent refused or withdrawn" },
+                            "event_time": record.at,
+                            "audit_record": record.number,
+                        })
+                    })
+                    .collect();
+                records.push(json!({
+                    "schema_version": "ISO/IEC TS 27560:2023",
+                    "record_id": self.host.short(&[b"consent", person.as_str().as_bytes(), program.as_str().as_bytes(), scope.as_bytes()]),
+                    "pii_principal_id": here.open_id.as_ref().map(ToString::to_string),
+                    "pii_processing": {
+                        "privacy_notice": {"language": notice.language, "shown_at": notice.at},
+                        "purposes": [{
+                            "purpose": notice.reason,
+                            "lawful_basis": "consent",
+                            "pii_information": [{"pii_type": scope}],
+                            "pii_controllers": [notice.publisher],
+                            "processing_location": "this host and the program",
+                            "retention": if mine.visitor { "until the visitor leaves" } else { "until it is withdrawn" },
+                        }],
+                    },
+                    "party_identification": [
+                        {"party_id": notice.publisher, "party_type": "PII controller"},
+                        {"party_id": program, "party_type": "mini-program"},
+                    ],
+                    "state": {"consent": if *granted { "given" } else { "not given" }, "since": at},
+                    "events": events,
+                }));
+            }
+        }
+        Ok(records)
     }
 
     /// Grants or withdraws a scope. A withdrawal bites at the next call; running sessions get a "settings" event.
@@ -180,6 +250,8 @@ impl Services {
                     scope,
                     granted,
                     at: stamp.millis(),
+                    notice: None,
+                    given: None,
                 };
                 Ok((vec![change], true))
             })

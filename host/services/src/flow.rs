@@ -1,5 +1,6 @@
 //! What decisions know of money that is held: by order, by packet, by pool, and what falls due when.
 
+use crate::audit::Use;
 use crate::blob::Blob;
 use crate::keys;
 use crate::order::Mode;
@@ -255,7 +256,16 @@ impl State {
             order.flow.revision += 1;
             self.flows.due.insert((order.flow.until, due.1, due.2));
         }
-        let Some((collection, key)) = &order.flow.record else {
+        let (currency, record) = (order.currency.clone(), order.flow.record.clone());
+        let used = Use {
+            program: Some(program),
+            act: "packet.claimed",
+            about: vec![order_no.to_owned()],
+            amount: Some((share, currency)),
+            sealed: None,
+        };
+        self.write_down(person, used, stamp, effects);
+        let Some((collection, key)) = &record else {
             return Ok(());
         };
         let rows = self.rows.get_mut(program).and_then(|rows| rows.get_mut(collection));

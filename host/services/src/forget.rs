@@ -4,7 +4,7 @@ use crate::change::Change;
 use crate::model::Erased;
 use crate::people::{FUNDING, code};
 use crate::records::{program_key, row_purpose};
-use crate::services::{Services, key_failure};
+use crate::services::{Services, key_failure, not_found, own_name};
 use crate::state::{PersonState, State};
 use youji_api::{Failure, PersonId, ProgramId, codes};
 use youji_ledger::Transfer;
@@ -36,13 +36,91 @@ impl Services {
             timer.abort();
         }
         self.settle_for(id).await?;
-        self.hand_over_paid_rows(id).await?;
-        let (ring, person) = (self.ring.clone(), id.to_string());
-        let destroyed = tokio::task::spawn_blocking(move || ring.destroy(&person)).await;
+        self.hand_over_paid_rows(id, None).await?;
+        self.destroy(vec![id.clone()]).await?;
+        self.destroy_own(id).await?;
+        self.erase(id).await
+    }
+
+    async fn destroy(&self, names: Vec<PersonId>) -> Result<(), Failure> {
+        let ring = self.ring.clone();
+        let destroyed = tokio::task::spawn_blocking(move || names.iter().try_for_each(|name| ring.destroy(name.as_str()))).await;
         destroyed
             .map_err(|error| Failure::new(codes::FAILED, error.to_string()))?
-            .map_err(|error| key_failure(&error))?;
-        self.erase(id).await
+            .map_err(|error| key_failure(&error))
+    }
+
+    /// Destroys the keys that seal what a person has in programs.
+    async fn destroy_own(&self, id: &PersonId) -> Result<(), Failure> {
+        let names: Vec<PersonId> = {
+            let state = self.state.read();
+            let programs = state.people.get(id).map(|person| &person.programs);
+            let names = programs
+                .into_iter()
+                .flatten()
+                .map(|(program, mine)| own_name(id, program, mine.generation));
+            names.filter(|name| self.ring.has(name.as_str())).collect()
+        };
+        if names.is_empty() { Ok(()) } else { self.destroy(names).await }
+    }
+
+    /// Makes a program forget a person: what they have there is erased (storage, own rows, saved state, outcomes, consents and what they gave
+    /// with them), the key that sealed it is destroyed, and they come back as somebody whom the program has never seen. Orders and
+    /// receipts stay, and so do messages in the person's own inbox. End the person's sessions in it first.
+    ///
+    /// # Errors
+    /// "not-found" when they never used it; "failed" when it could not be made durable; then repeat it.
+    pub async fn forget_in(&self, id: &PersonId, program: &ProgramId) -> Result<Erased, Failure> {
+        let never = || not_found("this program does not know you");
+        let generation = self
+            .state
+            .read()
+            .in_program(id, program)
+            .map(|mine| mine.generation)
+            .ok_or_else(never)?;
+        let gone: Vec<_> = {
+            let mut live = self.live.lock();
+            let theirs = live
+                .iter()
+                .filter(|(_, live)| live.caller.person == *id && live.caller.program == *program);
+            let theirs: Vec<_> = theirs.map(|(session, _)| *session).collect();
+            theirs.into_iter().filter_map(|session| live.remove(&session)).collect()
+        };
+        for timer in gone.into_iter().flat_map(|live| live.timers.into_values()) {
+            timer.abort();
+        }
+        self.hand_over_paid_rows(id, Some(program)).await?;
+        self.destroy(vec![own_name(id, program, generation)]).await?;
+        self.erase_in(id, program, generation).await
+    }
+
+    async fn erase_in(&self, id: &PersonId, program: &ProgramId, generation: u32) -> Result<Erased, Failure> {
+        let (person, program) = (id.clone(), program.clone());
+        self.commit(move |state, _| {
+            let mine = state.in_program(&person, &program).filter(|mine| mine.generation == generation);
+            let Some(mine) = mine else {
+                return Ok((Vec::new(), Erased::default()));
+            };
+            let rows = state.rows_of(&person).into_iter().filter(|(of, _, _)| *of == program).count();
+            let erased = Erased {
+                keys: 1,
+                storage: mine.storage.len() as u64,
+                records: rows as u64,
+                consents: mine.consents.len() as u64,
+                saved: u64::from(mine.saved.is_some()),
+                outcomes: mine.outcomes.len() as u64,
+                ..Erased::default()
+            };
+            let audit = Change::Audit {
+                person: person.clone(),
+                program: Some(program.clone()),
+                act: "forget".to_owned(),
+                about: Vec::new(),
+                purpose: None,
+            };
+            Ok((vec![Change::GoneIn { person, program }, audit], erased))
+        })
+        .await
     }
 
     /// Erases every visitor, as [`forget`](Self::forget) does: a host that starts calls it before it serves anybody, since no screen of
@@ -91,6 +169,7 @@ impl Services {
                 program: None,
                 act: "forget".to_owned(),
                 about: Vec::new(),
+                purpose: None,
             });
             changes.push(Change::Gone { person });
             Ok((changes, counts))
@@ -99,11 +178,13 @@ impl Services {
     }
 
     /// Paid rows that staff read get the program's key instead of their owner's, and a day.
-    async fn hand_over_paid_rows(&self, id: &PersonId) -> Result<(), Failure> {
+    async fn hand_over_paid_rows(&self, id: &PersonId, only: Option<&ProgramId>) -> Result<(), Failure> {
         let paid: Vec<(ProgramId, String, String)> = {
             let state = self.state.read();
             let kept = |(program, collection, key): &(ProgramId, String, String)| {
-                let row = state.row(program, collection, key);
+                let row = state
+                    .row(program, collection, key)
+                    .filter(|_| only.is_none_or(|only| only == program));
                 row.is_some_and(|row| row.paid.is_some() && row.staff_reads)
             };
             state.rows_of(id).into_iter().filter(kept).collect()
@@ -146,8 +227,32 @@ impl Services {
             let destroyed = |person: &&PersonId| matches!(self.ring.seal(person.as_str(), b"probe", b""), Err(KeyError::Forgotten));
             state.people.keys().filter(destroyed).cloned().collect()
         };
+        let halfway_in: Vec<(PersonId, ProgramId, u32)> = {
+            let state = self.state.read();
+            let mut found = Vec::new();
+            for (person, mine) in &state.people {
+                for (program, here) in &mine.programs {
+                    let name = own_name(person, program, here.generation);
+                    if matches!(self.ring.seal(name.as_str(), b"probe", b""), Err(KeyError::Forgotten)) {
+                        found.push((person.clone(), program.clone(), here.generation));
+                    }
+                }
+            }
+            found
+        };
+        for (person, program, generation) in halfway_in {
+            if !halfway.contains(&person)
+                && let Err(failure) = self.erase_in(&person, &program, generation).await
+            {
+                tracing::error!(%failure, "what a program forgot stays, unreadable, until the next start");
+            }
+        }
         for person in halfway {
-            if let Err(failure) = self.erase(&person).await {
+            let finished = match self.destroy_own(&person).await {
+                Ok(()) => self.erase(&person).await.map(drop),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = finished {
                 tracing::error!(%failure, "what a destroyed key sealed stays, unreadable, until the next start");
             }
         }

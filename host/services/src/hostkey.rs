@@ -74,8 +74,14 @@ impl HostKey {
         u128::from_be_bytes(bytes).clamp(1 << 64, u128::MAX - 1)
     }
 
-    pub(crate) fn open_id(&self, person: &PersonId, program: &ProgramId) -> OpenId {
-        let id = self.short(&[b"open-id", program.as_str().as_bytes(), person.as_str().as_bytes()]);
+    /// `generation`: how often the program forgot the person.
+    pub(crate) fn open_id(&self, person: &PersonId, program: &ProgramId, generation: u32) -> OpenId {
+        let (program, person, generation) = (program.as_str().as_bytes(), person.as_str().as_bytes(), generation.to_be_bytes());
+        let mut parts: Vec<&[u8]> = vec![b"open-id", program, person];
+        if generation != [0; 4] {
+            parts.push(&generation);
+        }
+        let id = self.short(&parts);
         OpenId::from(format!("o-{id}").as_str())
     }
 

@@ -33,6 +33,10 @@ pub(crate) fn message(person: &str, sequence: u64) -> Vec<u8> {
     join(&["message", person, &format!("{sequence:016x}")])
 }
 
+pub(crate) fn audit(person: &str, number: u64) -> Vec<u8> {
+    join(&["audit", person, &format!("{number:016x}")])
+}
+
 pub(crate) fn receipt(person: &str, number: u64) -> Vec<u8> {
     join(&["receipt", person, &format!("{number:016x}")])
 }

@@ -133,6 +133,7 @@ impl Services {
                     program: Some(of),
                     act: "identity.login-code".to_owned(),
                     about: vec!["open-id".to_owned(), "union-id".to_owned()],
+                    purpose: None,
                 };
                 Ok((vec![Change::LoginCodeUsed { hash: used }, audit], person))
             })

@@ -33,7 +33,7 @@ impl Services {
             person: person.clone(),
             program: program.clone(),
             ticket: event.ticket,
-            event: self.seal(person, &purpose(&program.0, event.ticket), &bytes)?,
+            event: self.seal(&self.own_key(person, program)?, &purpose(&program.0, event.ticket), &bytes)?,
             keep: self.config.limits.outcomes,
         })
     }
@@ -51,7 +51,8 @@ impl Services {
             let Ok(Some(sealed)) = self.fetch_pieces(&key, len).await else {
                 continue;
             };
-            let opened = self.unseal(&caller.person, &purpose(&caller.program.0, ticket), &sealed);
+            let name = self.own_name(&caller.person, &caller.program);
+            let opened = self.unseal(&name, &purpose(&caller.program.0, ticket), &sealed);
             events.extend(opened.ok().and_then(|bytes| serde_json::from_slice::<Event>(&bytes).ok()));
         }
         events.iter_mut().for_each(|event| self.fill_claim(caller, event));

@@ -3,6 +3,7 @@
 use crate::change::Change;
 use crate::model::{NewPerson, Person, Sign};
 use crate::pin;
+use crate::profile::check_field;
 use crate::services::{Services, check_name, invalid, key_failure, limit, not_found};
 use crate::sign;
 use crate::state::State;
@@ -88,7 +89,7 @@ impl Services {
         pin::check_pin(&new.pin)?;
         check_name("name", &new.name, 64)?;
         for (field, value) in &new.profile {
-            check_name(field, value, 256)?;
+            check_field(field, value)?;
         }
         if let Some(person) = self.holder(&new.code) {
             let person = self
@@ -293,7 +294,16 @@ impl Services {
                 )),
                 Some((_, error)) => Err(invalid(error.to_string())),
                 None if state.ledger.transfer(id).is_some() => Ok((Vec::new(), before)),
-                None => Ok((vec![Change::Transfers(vec![transfer])], before + amount)),
+                None => {
+                    let audit = Change::Audit {
+                        person,
+                        program: None,
+                        act: "wallet.top-up".to_owned(),
+                        about: vec![amount.to_string()],
+                        purpose: None,
+                    };
+                    Ok((vec![Change::Transfers(vec![transfer]), audit], before + amount))
+                }
             }
         })
         .await

@@ -59,9 +59,9 @@ impl Services {
     }
 
     /// Whose key seals a row.
-    pub(crate) fn sealer(program: &ProgramId, row: &RowState) -> PersonId {
+    pub(crate) fn sealer(&self, program: &ProgramId, row: &RowState) -> PersonId {
         match (&row.owner, row.common) {
-            (Some(owner), false) => owner.clone(),
+            (Some(owner), false) => self.own_name(owner, program),
             _ => program_key(program),
         }
     }
@@ -107,7 +107,7 @@ impl Services {
             return Some(None);
         }
         let purpose = row_purpose(program, collection, key);
-        let opened = self.unseal(&Self::sealer(program, &row), &purpose, sealed);
+        let opened = self.unseal(&self.sealer(program, &row), &purpose, sealed);
         Some(opened.ok().map(|value| (row, value)))
     }
 
@@ -159,7 +159,7 @@ impl Services {
         // Sealed before it is decided, so for the owner that it has now; if that changes meanwhile, so does the version.
         let holder = self.holder_for(caller, &rule, key, expected, &wishes).await?;
         let seal_as = match (&holder.owner, holder.common) {
-            (Some(owner), false) => owner.clone(),
+            (Some(owner), false) => self.own_key(owner, &caller.program)?,
             _ => {
                 self.program_key(&caller.program).await?;
                 program_key(&caller.program)

@@ -195,7 +195,31 @@ impl Services {
 
     /// The person as that program knows them.
     pub fn open_id(&self, person: &PersonId, program: &ProgramId) -> OpenId {
-        self.host.open_id(person, program)
+        self.host.open_id(person, program, self.generation(person, program))
+    }
+
+    /// How often the program forgot the person. May be asked while the state is read.
+    fn generation(&self, person: &PersonId, program: &ProgramId) -> u32 {
+        let state = self.state.read_recursive();
+        state.in_program(person, program).map_or(0, |mine| mine.generation)
+    }
+
+    /// Under which name the key stands that seals what a person has in a program.
+    pub(crate) fn own_name(&self, person: &PersonId, program: &ProgramId) -> PersonId {
+        own_name(person, program, self.generation(person, program))
+    }
+
+    /// The same, once there is such a key. Blocks for two syncs the first time.
+    pub(crate) fn own_key(&self, person: &PersonId, program: &ProgramId) -> Result<PersonId, Failure> {
+        let name = self.own_name(person, program);
+        if !self.ring.has(name.as_str()) {
+            // Nobody who was forgotten gets a key again.
+            if !self.ring.has(person.as_str()) {
+                return Err(key_failure(&KeyError::Missing));
+            }
+            self.ring.create(name.as_str()).map_err(|error| key_failure(&error))?;
+        }
+        Ok(name)
     }
 
     /// The person as that publisher's programs know them.
@@ -318,6 +342,10 @@ impl std::fmt::Debug for Services {
             .field("data_dir", &self.config.data_dir)
             .finish_non_exhaustive()
     }
+}
+
+pub(crate) fn own_name(person: &PersonId, program: &ProgramId, generation: u32) -> PersonId {
+    PersonId::from(format!("{person}/{program}/{generation}").as_str())
 }
 
 fn folder(path: &Path, error: &std::io::Error) -> OpenError {

@@ -93,10 +93,7 @@ impl Services {
             }
             What::Act(open) if answer.accepted => self.confirm_act(&caller, asked.ticket, &open).await,
             What::Act(open) => self.close_act(&caller, asked.ticket, &open, "declined").await,
-            What::Consent { scopes, call } => {
-                let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
-                self.decide_consent(&caller, asked.ticket, &scopes, &chosen, &call).await
-            }
+            What::Consent { scopes, call } => self.decide_consent(&caller, asked.ticket, &scopes, &answer, &call).await,
             What::Subscribe { all, ask } => {
                 let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
                 self.decide_templates(&caller, asked.ticket, &all, &ask, &chosen).await

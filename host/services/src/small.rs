@@ -1,9 +1,10 @@
 //! Calls that end with the session: timers, scanner, place, randomness, log.
 
-use crate::change::Change;
 use crate::model::LogLine;
 use crate::outcomes::{coded, fields};
+use crate::profile::{check_field, purpose_of};
 use crate::services::{Services, invalid, limit, not_found};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use youji_api::caller::Caller;
 use youji_api::{Call, Event, Failure, Reply, SessionId, Ticket, codes};
@@ -54,6 +55,7 @@ impl Services {
     pub(crate) fn check_held(&self, caller: &Caller, call: &Call) -> Result<(), Failure> {
         match call {
             Call::IdentityProfile { names, .. } if names.is_empty() || names.len() > 8 => Err(limit("1 to 8 profile fields expected")),
+            Call::IdentityProfile { names, .. } => names.iter().try_for_each(|name| check_field(name, "")),
             Call::LocationLocate { .. } if self.config.place.is_none() => {
                 Err(Failure::new(codes::UNSUPPORTED, "this host does not know where it stands"))
             }
@@ -69,7 +71,10 @@ impl Services {
     /// Carries out a call that needs a consent which is there.
     pub(crate) async fn held(&self, caller: &Caller, ticket: Ticket, call: &Call) -> Result<(), Failure> {
         match call {
-            Call::IdentityProfile { names, .. } => self.give_profile(caller, ticket, names, Vec::new()).await,
+            Call::IdentityProfile { names, options } => {
+                self.give_profile(caller, ticket, names, purpose_of(options), &BTreeMap::new(), Vec::new())
+                    .await
+            }
             Call::ScannerScan { .. } => {
                 {
                     let mut live = self.live.lock();
@@ -97,13 +102,9 @@ impl Services {
             );
             return Ok(());
         };
-        self.write(vec![Change::Audit {
-            person: caller.person.clone(),
-            program: Some(caller.program.clone()),
-            act: "location.locate".to_owned(),
-            about: vec![place.name.clone()],
-        }])
-        .await?;
+        let reason = caller.requested.reason("location").unwrap_or_default();
+        let used = self.audit(&caller.person, &caller.program, "location.locate", vec![place.name.clone()], reason)?;
+        self.write(vec![used]).await?;
         let outcome = fields("location.locate", "done")
             .with("latitude", place.latitude)
             .with("longitude", place.longitude)

@@ -55,6 +55,7 @@ pub(crate) struct PersonState {
     pub(crate) last_message: u64,
     pub(crate) read_to: u64,
     pub(crate) last_receipt: u64,
+    pub(crate) audit: crate::audit::Chain,
 }
 
 /// A person in one program.
@@ -64,6 +65,12 @@ pub(crate) struct PersonInProgram {
     pub(crate) open_id: Option<OpenId>,
     /// Decision and when, by scope.
     pub(crate) consents: BTreeMap<String, (bool, u64)>,
+    /// How each of them was asked for.
+    pub(crate) notices: BTreeMap<String, Notice>,
+    /// Values that are given instead of the person's own, sealed, by scope.
+    pub(crate) given: BTreeMap<String, Blob>,
+    /// How often the program forgot the person: names the key and the open id.
+    pub(crate) generation: u32,
     /// Length of key and value, and of the sealed bytes, by the key's keyed hash.
     pub(crate) storage: BTreeMap<String, (u32, u32)>,
     /// Expiry and length of the sealed bytes.
@@ -73,6 +80,18 @@ pub(crate) struct PersonInProgram {
     /// The newest ones sent: client id, hash of the content, sequence at the recipient.
     pub(crate) sent: Vec<(String, String, u64)>,
     pub(crate) orders: BTreeSet<String>,
+}
+
+/// How a consent was asked for: the part of ISO/IEC TS 27560 that can't be derived later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Notice {
+    pub(crate) publisher: String,
+    /// The purpose in the manifest's words, as the sheet showed it.
+    pub(crate) reason: String,
+    pub(crate) language: String,
+    /// Milliseconds since 1970.
+    pub(crate) at: u64,
 }
 
 /// A row, without its value.

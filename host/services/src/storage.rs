@@ -29,7 +29,8 @@ impl Services {
         let Some(sealed) = self.fetch_pieces(&place, len).await? else {
             return Ok(None);
         };
-        let mut opened = self.unseal(&caller.person, &Self::storage_purpose(caller, hash), &sealed)?;
+        let name = self.own_name(&caller.person, &caller.program);
+        let mut opened = self.unseal(&name, &Self::storage_purpose(caller, hash), &sealed)?;
         // Length of the key, the key, the value.
         let (length, _) = opened.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
         let end = 4 + u32::from_be_bytes(*length) as usize;
@@ -80,7 +81,8 @@ impl Services {
         let mut plain = u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
         plain.extend_from_slice(key.as_bytes());
         plain.extend_from_slice(value);
-        let sealed = self.seal(&caller.person, &Self::storage_purpose(caller, &hash), &plain)?;
+        let name = self.own_key(&caller.person, &caller.program)?;
+        let sealed = self.seal(&name, &Self::storage_purpose(caller, &hash), &plain)?;
         let bytes = u32::try_from(key.len() + value.len()).unwrap_or(u32::MAX);
         let (person, program) = (caller.person.clone(), caller.program.clone());
         self.commit(move |state, _| {

@@ -6,7 +6,7 @@ use common::{Host, no, order, put, ticket, until, yes};
 use std::time::Duration;
 use youji_api::caller::Caller;
 use youji_api::{Call, Capabilities, Event, Failure, Fields, Recipient, Reply, SheetKind, SheetTerms, Ticket};
-use youji_services::{Merchant, Names, NewPerson, Person};
+use youji_services::{AuditRecord, Merchant, Names, NewPerson, Person, verify_audit};
 
 /// An order with those options.
 fn wanted(number: &str, amount: u64, options: Fields) -> Call {
@@ -723,4 +723,101 @@ async fn forgetting_settles_what_is_held() {
     let after = host.killed().await;
     assert_eq!(after.balance(&kept), 1_000 + share);
     after.check().await;
+}
+
+/// What stands in a person's chain: act, of what, minor units.
+async fn written(host: &Host, person: &Person) -> Vec<(String, String, u64)> {
+    let records = host.services.audit_log(&person.id, 0, 1_000).await.unwrap();
+    verify_audit(&records).unwrap();
+    let line = |record: AuditRecord| (record.act, record.about.join(","), record.amount.map_or(0, |(amount, _)| amount));
+    records.into_iter().map(line).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_money_moved_is_written_in_the_chain_of_each() {
+    let host = Host::new().await;
+    let (buyer, seller, buys, sells, judges, to) = market(&host).await;
+    let line = |act: &str, about: &str, amount: u64| (act.to_owned(), about.to_owned(), amount);
+    let confirmed = async |caller: &Caller, call: Call| {
+        let asked = ticket(host.call(caller, call).await);
+        host.answer(caller, &host.last_sheet(caller), yes()).await.unwrap();
+        let outcome = host.outcome(caller, asked).unwrap().fields;
+        assert_eq!(outcome.text("outcome"), "done", "{outcome:?}");
+    };
+    // Held, released with a fee, partly given back; shipping and a repeated refund move nothing.
+    paid(&host, &buys, wanted("E1", 2_000, escrow(&to))).await;
+    acted(&host, &sells, act("E1", "ship", Fields::new())).await.unwrap();
+    confirmed(&buys, act("E1", "capture", Fields::new())).await;
+    let back = || act("E1", "refund", part(500).with("reference", "r1"));
+    confirmed(&sells, back()).await;
+    confirmed(&sells, back()).await;
+    // Charged in parts; the rest returns.
+    paid(&host, &buys, wanted("B1", 900, mode("deposit"))).await;
+    acted(&host, &judges, act("B1", "capture", part(300).with("final", false)))
+        .await
+        .unwrap();
+    acted(&host, &judges, act("B1", "capture", part(200))).await.unwrap();
+    // One of two shares is claimed, once.
+    host.call(&buys, put("counters", "chat", 0, b"hi")).await.unwrap();
+    paid(&host, &buys, wanted("P1", 100, packet(2))).await;
+    let mut share = 0;
+    for _ in 0..2 {
+        let claimed = acted(&host, &sells, act("P1", "claim", Fields::new())).await.unwrap();
+        share = u64::try_from(claimed.fields.integer("amount").unwrap()).unwrap();
+    }
+    host.pass(DAY + Duration::from_secs(1));
+    until(|| host.balance(&buyer) == 20_000 - 2_000 + 500 - 500 - share).await;
+
+    let own = written(&host, &buyer).await;
+    let expected = [
+        line("payment.requires_capture", "E1", 2_000),
+        line("payment.captured", "E1", 2_000),
+        line("payment.refunded", "E1", 500),
+        line("payment.requires_capture", "pub", 900),
+        line("payment.captured", "pub", 300),
+        line("payment.captured", "pub", 200),
+        line("payment.returned", "pub", 400),
+        line("payment.requires_capture", "P1", 100),
+        line("payment.captured", "P1", share),
+        line("payment.returned", "P1", 100 - share),
+    ];
+    assert_eq!(own, expected);
+    let theirs = written(&host, &seller).await;
+    let expected = [
+        line("transfer.received", "E1", 1_900),
+        line("transfer.refunded", "E1", 475),
+        line("packet.claimed", "P1", share),
+    ];
+    assert_eq!(theirs, expected);
+    let moved: u64 = theirs[0].2 + theirs[2].2 - theirs[1].2;
+    assert_eq!(host.balance(&seller), 20_000 + moved, "the chain adds up to the wallet");
+    let after = host.killed().await;
+    assert_eq!((written(&after, &buyer).await, written(&after, &seller).await), (own, theirs));
+    host.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_outlives_that_the_program_forgets_its_people() {
+    let host = Host::new().await;
+    let (buyer, seller, buys, sells, _, to) = market(&host).await;
+    host.call(&buys, put("orders", "deal", 0, b"bike")).await.unwrap();
+    paid(&host, &buys, wanted("E1", 2_000, escrow(&to).with("record", "orders/deal"))).await;
+    for (person, caller) in [(&buyer, &buys), (&seller, &sells)] {
+        host.services.ended(caller, None).await;
+        host.services.forget_in(&person.id, &caller.program).await.unwrap();
+    }
+    assert_eq!((host.balance(&buyer), host.balance(&seller)), (18_000, 20_000));
+    // The clock releases it to the same person, whom the program knows as somebody new; what comes of it is theirs to read.
+    host.pass(DAY * 10 + Duration::from_secs(1));
+    until(|| host.balance(&seller) == 21_900).await;
+    assert_eq!((host.balance(&buyer), host.earned()), (18_000, 100));
+    for person in [&buyer, &seller] {
+        until(|| changed(&host, person).iter().any(|event| event.text("state") == "succeeded")).await;
+        let again = host.session(person).await;
+        let (_, waiting) = host.services.started(&again).await;
+        let states: Vec<&str> = waiting.iter().map(|event| event.fields.text("state")).collect();
+        assert_eq!(states, ["succeeded"], "sealed with the key of today");
+    }
+    assert_eq!(document(&host.services.receipts(&buyer.id).await[0].document)["state"], "succeeded");
+    host.check().await;
 }

@@ -281,6 +281,7 @@ impl Player<'_> {
                     accepted: accept,
                     chosen,
                     pin,
+                    ..Answer::default()
                 },
             )
             .await?;

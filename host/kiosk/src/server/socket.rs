@@ -312,7 +312,7 @@ impl Line<'_> {
                 chosen,
                 pin,
                 after_ms,
-            } => self.answer(id, Answer { accepted, chosen, pin }, after_ms),
+            } => self.answer(id, Answer { accepted, chosen, pin, ..Answer::default() }, after_ms),
             FromPage::Scanned { ticket, text } => self.scanned(ticket.number(), text),
             FromPage::Hello { language, .. } => {
                 let (app, seat) = (Arc::clone(self.app), Arc::clone(self.seat));

@@ -226,8 +226,7 @@ pub fn ticket(reply: Result<Reply, Failure>) -> Ticket {
 pub fn yes() -> Answer {
     Answer {
         accepted: true,
-        chosen: Vec::new(),
-        pin: String::new(),
+        ..Answer::default()
     }
 }
 
