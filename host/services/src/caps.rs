@@ -185,7 +185,7 @@ impl Services {
             Some(saved) => {
                 let mut plain = saved.schema.to_be_bytes().to_vec();
                 plain.extend_from_slice(&saved.bytes);
-                let name = self.own_key(&caller.person, &caller.program)?;
+                let name = self.own_key(&caller.person, &caller.program).await?;
                 Some(self.seal(&name, &saved_purpose(caller), &plain)?)
             }
         };

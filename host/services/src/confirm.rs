@@ -155,7 +155,7 @@ impl Services {
             order_no: order_no.clone(),
             seen: known.flow.revision,
             claims: None,
-            changes: vec![self.keep_outcome(caller, &done)?],
+            changes: vec![self.keep_outcome(caller, &done).await?],
             people: vec![caller.person.clone()],
             tell: Vec::new(),
             moved: Moved {
@@ -172,7 +172,7 @@ impl Services {
             person: caller.person.clone(),
             receipt: self.seal_receipt(&caller.person, &receipt)?,
         });
-        self.tell_parties(caller, &mut own, plan.say, &open.payee)?;
+        self.tell_parties(caller, &mut own, plan.say, &open.payee).await?;
         let order = &own.moved.order;
         if order.flow.captured > 0 && order.flow.to.is_none() {
             own.changes.push(Change::Counted {
@@ -230,7 +230,7 @@ impl Services {
     }
 
     /// Messages for payer and payee; the payee's program learns of it too.
-    fn tell_parties(&self, caller: &Caller, own: &mut Planned, say: Say, payee: &Names) -> Result<(), Failure> {
+    async fn tell_parties(&self, caller: &Caller, own: &mut Planned, say: Say, payee: &Names) -> Result<(), Failure> {
         let order = own.moved.order.clone();
         let amount = money::with_sign(order.amount, &order.currency);
         own.changes
@@ -252,7 +252,7 @@ impl Services {
         };
         let amount = money::with_sign(order.amount - order.flow.fee, &order.currency);
         own.changes.push(self.say(&caller.program, to, say, &amount, &other, order.at)?);
-        self.order_changed(own, to, None)
+        self.order_changed(own, to, None).await
     }
 
     /// The packet that an order opens, its split drawn now.

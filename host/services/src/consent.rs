@@ -81,7 +81,7 @@ impl Services {
         let none = Vec::new();
         let chosen = if answer.accepted { &answer.chosen } else { &none };
         let mut changes = self.consent_changes(caller, scopes, |scope| chosen.contains(scope));
-        let values = self.other_values(caller, scopes, chosen, &answer.values, &mut changes)?;
+        let values = self.other_values(caller, scopes, chosen, &answer.values, &mut changes).await?;
         let granted = scopes.iter().any(|scope| chosen.contains(scope));
         match call {
             // Fields that were allowed before are given even if the new ones are not.
@@ -133,7 +133,7 @@ impl Services {
 
     /// Values that the person gives instead of their own: kept with the consent, so that the program gets the same one again. An empty
     /// one stands for none.
-    fn other_values(
+    async fn other_values(
         &self,
         caller: &Caller,
         scopes: &[String],
@@ -151,7 +151,7 @@ impl Services {
             }
             check_field(name, value)?;
             let sealed = self.seal(
-                &self.own_key(&caller.person, &caller.program)?,
+                &self.own_key(&caller.person, &caller.program).await?,
                 &given_purpose(scope),
                 value.as_bytes(),
             )?;

@@ -175,7 +175,7 @@ impl Services {
         let amount = money::with_sign(amount, &planned.moved.order.currency);
         planned.changes.push(self.say(&planned.program, &payer, say, &amount, other, at)?);
         let code = (say == Say::PoolLate).then_some("pool-expired");
-        self.order_changed(planned, &payer, code)
+        self.order_changed(planned, &payer, code).await
     }
 
     /// The pool that an order names, as it stands.

@@ -22,18 +22,18 @@ fn purpose(program: &str, ticket: u64) -> String {
 
 impl Services {
     /// The change that keeps an outcome until it is taken.
-    pub(crate) fn keep_outcome(&self, caller: &Caller, event: &Event) -> Result<Change, Failure> {
-        self.keep_event(&caller.person, &caller.program, event)
+    pub(crate) async fn keep_outcome(&self, caller: &Caller, event: &Event) -> Result<Change, Failure> {
+        self.keep_event(&caller.person, &caller.program, event).await
     }
 
     /// The same for any event with a ticket.
-    pub(crate) fn keep_event(&self, person: &PersonId, program: &ProgramId, event: &Event) -> Result<Change, Failure> {
+    pub(crate) async fn keep_event(&self, person: &PersonId, program: &ProgramId, event: &Event) -> Result<Change, Failure> {
         let bytes = serde_json::to_vec(event).unwrap_or_default();
         Ok(Change::Outcome {
             person: person.clone(),
             program: program.clone(),
             ticket: event.ticket,
-            event: self.seal(&self.own_key(person, program)?, &purpose(&program.0, event.ticket), &bytes)?,
+            event: self.seal(&self.own_key(person, program).await?, &purpose(&program.0, event.ticket), &bytes)?,
             keep: self.config.limits.outcomes,
         })
     }
@@ -86,7 +86,7 @@ impl Services {
 
     /// Keeps an outcome with the changes that brought it about, in one act, and tells the session.
     pub(crate) async fn complete(&self, caller: &Caller, event: Event, mut changes: Vec<Change>) -> Result<(), Failure> {
-        changes.push(self.keep_outcome(caller, &event)?);
+        changes.push(self.keep_outcome(caller, &event).await?);
         self.write(changes).await?;
         self.tell(caller.session, event);
         Ok(())

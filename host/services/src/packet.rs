@@ -61,9 +61,9 @@ impl Services {
         let ticket = self.ticket();
         let event = |fields: youji_api::Fields| Event::completed(ticket, fields.with("order-no", order_no).with("action", "claim"));
         // Sealed before it is known which share it is: how much is filled in whenever it is told.
-        let kept = self.keep_outcome(caller, &event(fields(CALL, "done")))?;
+        let kept = self.keep_outcome(caller, &event(fields(CALL, "done"))).await?;
         let empty = event(coded(CALL, "failed", "empty"));
-        let keep_empty = self.keep_outcome(caller, &empty)?;
+        let keep_empty = self.keep_outcome(caller, &empty).await?;
         let legs = self.legs(&caller.program, order_no, &order);
         let wallet = self.wallet(&caller.person);
         let transfer = legs.out_of_packet(legs.claim(&caller.person), wallet, 0);

@@ -230,7 +230,7 @@ impl Services {
     /// Closes an order of which nothing moved, with that outcome. Nothing happens if it was answered meanwhile.
     pub(crate) async fn close_order(&self, caller: &Caller, order_no: &str, ticket: Ticket, fields: Fields) -> Result<(), Failure> {
         let event = Event::completed(ticket, fields.with("order-no", order_no).with("state", "canceled"));
-        let keep = self.keep_outcome(caller, &event)?;
+        let keep = self.keep_outcome(caller, &event).await?;
         let (program, order_no) = (caller.program.clone(), order_no.to_owned());
         let closed = self
             .commit(move |state, _| {

@@ -159,7 +159,7 @@ impl Services {
         // Sealed before it is decided, so for the owner that it has now; if that changes meanwhile, so does the version.
         let holder = self.holder_for(caller, &rule, key, expected, &wishes).await?;
         let seal_as = match (&holder.owner, holder.common) {
-            (Some(owner), false) => self.own_key(owner, &caller.program)?,
+            (Some(owner), false) => self.own_key(owner, &caller.program).await?,
             _ => {
                 self.program_key(&caller.program).await?;
                 program_key(&caller.program)

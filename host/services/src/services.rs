@@ -4,6 +4,7 @@ use crate::apply::{Core, Decide};
 use crate::blob::Blob;
 use crate::change::Change;
 use crate::config::{Directory, Openable, ServicesConfig};
+use crate::format::{self, FORMAT};
 use crate::hostkey::HostKey;
 use crate::model::DayCounts;
 use crate::money;
@@ -33,6 +34,18 @@ pub enum OpenError {
         path: String,
         /// What is wrong with it, and what to do.
         reason: String,
+    },
+    /// The folder was made by another version, which wrote it otherwise.
+    #[error(
+        "{path} is written in format {found}, and this version reads format {FORMAT} only. Choose another folder for this version, such as \
+         with --data DIR, or {}",
+        if *found < FORMAT { "remove this one if nothing in it is needed any more" } else { "use the newer version that wrote it" }
+    )]
+    Format {
+        /// Which folder.
+        path: String,
+        /// The format that it has.
+        found: u32,
     },
     /// The wallet's currency is not one that this host knows.
     #[error("currency {0}: a wallet holds one of CNY, EUR, HKD, JPY, SGD, USD")]
@@ -78,6 +91,7 @@ impl Services {
         let (ledger_number, _) = money::currency(&config.currency).ok_or_else(|| OpenError::Currency(config.currency.clone()))?;
         let dir = config.data_dir.clone();
         make_private(&dir)?;
+        format::check(&dir)?;
         let host = HostKey::open(&dir.join("host.key")).map_err(|error| folder(&dir.join("host.key"), &error))?;
         let tokens = dir.join("token.keys");
         let tokens = TokenKeys::open(&tokens, config.clock.now_ms()).map_err(|error| folder(&tokens, &error))?;
@@ -209,17 +223,23 @@ impl Services {
         own_name(person, program, self.generation(person, program))
     }
 
-    /// The same, once there is such a key. Blocks for two syncs the first time.
-    pub(crate) fn own_key(&self, person: &PersonId, program: &ProgramId) -> Result<PersonId, Failure> {
+    /// The same, once there is such a key; it is made, durably, when it is needed first.
+    pub(crate) async fn own_key(&self, person: &PersonId, program: &ProgramId) -> Result<PersonId, Failure> {
         let name = self.own_name(person, program);
-        if !self.ring.has(name.as_str()) {
-            // Nobody who was forgotten gets a key again.
-            if !self.ring.has(person.as_str()) {
-                return Err(key_failure(&KeyError::Missing));
-            }
-            self.ring.create(name.as_str()).map_err(|error| key_failure(&error))?;
+        if self.ring.has(name.as_str()) {
+            return Ok(name);
         }
-        Ok(name)
+        let (ring, person, own) = (self.ring.clone(), person.clone(), name.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            ring.create(own.as_str())?;
+            // Nobody who was forgotten gets a key again, nor one who is being forgotten in this moment.
+            match ring.has(person.as_str()) {
+                true => Ok(()),
+                false => ring.destroy(own.as_str()).and(Err(KeyError::Missing)),
+            }
+        });
+        let made = made.await.map_err(|error| Failure::new(codes::FAILED, error.to_string()))?;
+        made.map(|()| name).map_err(|error| key_failure(&error))
     }
 
     /// The person as that publisher's programs know them.

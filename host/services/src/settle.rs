@@ -127,7 +127,7 @@ impl Services {
             let mut planned = self
                 .planned(&caller.program, order_no, &order, wish, moved, Some(&caller.person))
                 .await?;
-            planned.changes.push(self.keep_outcome(caller, &outcome)?);
+            planned.changes.push(self.keep_outcome(caller, &outcome).await?);
             planned.people.push(caller.person.clone());
             let pool = self.left_pool(&caller.program, order_no, &planned.moved.order);
             match self.write_planned(vec![planned], pool).await? {
@@ -200,7 +200,7 @@ impl Services {
                 self.note(&mut planned, &order.person, say, amount, &other, at)?;
             }
             if actor != Some(&order.person) {
-                self.order_changed(&mut planned, &order.person, None)?;
+                self.order_changed(&mut planned, &order.person, None).await?;
             }
         }
         if let Some(payee) = payee {
@@ -210,7 +210,7 @@ impl Services {
                 self.note(&mut planned, payee, say, amount, &other, at)?;
             }
             if actor != Some(payee) {
-                self.order_changed(&mut planned, payee, None)?;
+                self.order_changed(&mut planned, payee, None).await?;
             }
         } else if moved.captured > 0 && before.flow.mode != Mode::Packet {
             planned.changes.push(Change::Counted {
@@ -273,7 +273,7 @@ impl Services {
     }
 
     /// "order-changed", kept until the program has taken it.
-    pub(crate) fn order_changed(&self, planned: &mut Planned, person: &PersonId, code: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn order_changed(&self, planned: &mut Planned, person: &PersonId, code: Option<&str>) -> Result<(), Failure> {
         let mut fields = order_fields(&planned.order_no, &planned.moved.order);
         if let Some(code) = code {
             fields.set("code", code);
@@ -283,7 +283,7 @@ impl Services {
             fields,
             ..Event::new("order-changed")
         };
-        let kept = self.keep_event(person, &planned.program, &event)?;
+        let kept = self.keep_event(person, &planned.program, &event).await?;
         planned.changes.push(kept);
         planned.people.push(person.clone());
         planned.tell.push((person.clone(), event));

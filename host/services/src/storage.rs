@@ -81,7 +81,7 @@ impl Services {
         let mut plain = u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
         plain.extend_from_slice(key.as_bytes());
         plain.extend_from_slice(value);
-        let name = self.own_key(&caller.person, &caller.program)?;
+        let name = self.own_key(&caller.person, &caller.program).await?;
         let sealed = self.seal(&name, &Self::storage_purpose(caller, &hash), &plain)?;
         let bytes = u32::try_from(key.len() + value.len()).unwrap_or(u32::MAX);
         let (person, program) = (caller.person.clone(), caller.program.clone());
