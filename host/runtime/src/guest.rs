@@ -4,11 +4,11 @@ use crate::bindings::{self as b, MiniProgram};
 use crate::host::State;
 use crate::limiter::Limiter;
 use crate::program::Program;
-use crate::receipt::Fault;
+use crate::receipt::{Fault, Frame};
 use crate::shared::Shared;
 use crate::view::Retained;
 use std::sync::Arc;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 use youji_api::{Event, Fields, Moment, Phase, SavedState, Tree};
 
 /// A live instance with its store. Dropped at the first trap.
@@ -175,8 +175,30 @@ enum Raw {
     Saved(Option<b::types::SavedState>),
 }
 
-/// Names what went wrong: what was noted when it happened, else what the trap says.
+/// Names what went wrong, and where the program was.
 fn fault(store: &mut Store<State>, export: &str, error: &wasmtime::Error) -> Fault {
+    Fault {
+        trace: trace(error),
+        ..named(store, export, error)
+    }
+}
+
+/// The frames of the program's own module: what wraps it into a component is not its author's.
+fn trace(error: &wasmtime::Error) -> Vec<Frame> {
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    let own = frames
+        .iter()
+        .filter(|frame| !frame.module().name().is_some_and(|name| name.starts_with("wit-component:")));
+    own.map(|frame| Frame {
+        function: frame.func_name().map(str::to_owned),
+        index: frame.func_index(),
+        offset: frame.func_offset().unwrap_or(0),
+    })
+    .collect()
+}
+
+/// What was noted when it happened, else what the trap says.
+fn named(store: &mut Store<State>, export: &str, error: &wasmtime::Error) -> Fault {
     let state = store.data_mut();
     if let Some(fault) = state.fault.take().or_else(|| state.limiter.fault()) {
         return fault;

@@ -45,6 +45,20 @@ pub struct Fault {
     pub code: &'static str,
     /// What was expected, what came, and that orders are safe.
     pub message: String,
+    /// Where the program was when it was stopped, innermost first: for its author's tools, never for a page.
+    #[serde(skip)]
+    pub trace: Vec<Frame>,
+}
+
+/// A place in a program's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// From the module's name section, where it has one.
+    pub function: Option<String>,
+    /// Number of the function in its core module, imports counted.
+    pub index: u32,
+    /// Bytes from the beginning of the function's body.
+    pub offset: usize,
 }
 
 impl Fault {
@@ -53,6 +67,7 @@ impl Fault {
         Fault {
             code,
             message: format!("The program {what}. It was stopped. Paid orders are safe, and their outcome is offered at the next launch."),
+            trace: Vec::new(),
         }
     }
 }
