@@ -215,7 +215,8 @@ impl<M: Machine> Commit<M> {
     }
 
     /// Takes out of the log what [`Machine::reducer`] says may go, up to now: afterwards it is in no file of the log, though the hash
-    /// chain still verifies. Commands go on meanwhile. Writes two checkpoints, so that none needs the old form. A crash leaves all of
+    /// chain still verifies. What the projection has deleted is in no file of it either ([`Map::renew`]). Commands go on meanwhile; the
+    /// work grows with the whole of log and projection. Writes two checkpoints, so that none needs the old form. A crash leaves all of
     /// it or nothing. Needs room for the rewritten segments beside the old ones. The blocks that it frees are not overwritten: what is
     /// personal must have been sealed.
     ///

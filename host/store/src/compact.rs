@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::{At, Result, StoreError};
-use crate::frame::{self, SEGMENT_HEADER};
+use crate::frame::{self, Header, SEGMENT_HEADER};
 use crate::log::{COMMAND, Entry, LogOptions};
 use crate::machine::Keep;
 use crate::reader::{LogReader, Segment};
@@ -71,8 +71,11 @@ impl Record {
     }
 }
 
-/// What stays of an entry, as bytes.
-pub(crate) type KeepBytes = Box<dyn Fn(&Entry) -> Result<Keep<Vec<u8>>> + Send>;
+/// A machine's [`crate::Reduce`], for entries as bytes.
+pub(crate) trait Judge: Send {
+    fn survey(&mut self, entry: &Entry) -> Result<()>;
+    fn keep(&mut self, entry: &Entry) -> Result<Keep<Vec<u8>>>;
+}
 
 fn new_name(path: &Path) -> PathBuf {
     path.with_extension("new")
@@ -85,14 +88,24 @@ pub(crate) fn prepare(
     options: LogOptions,
     identity: &[u8; 32],
     segments: &[(Segment, u64)],
-    keep: &KeepBytes,
+    judge: &mut dyn Judge,
 ) -> Result<(Record, Compaction)> {
     // What an earlier one left: finished, or thrown away.
     recover(disk, dir)?;
+    for (segment, last) in segments {
+        let bytes = read(disk, &segment.path)?;
+        walk(&bytes, options, identity, segment, *last, &mut |header, frame| {
+            if judged(header) {
+                judge.survey(&header.entry(frame))
+            } else {
+                Ok(())
+            }
+        })?;
+    }
     let (mut record, mut done) = (Record::default(), Compaction::default());
     let written = segments
         .iter()
-        .try_for_each(|(segment, last)| rewrite(disk, options, identity, segment, *last, keep, (&mut record, &mut done)));
+        .try_for_each(|(segment, last)| rewrite(disk, options, identity, segment, *last, judge, (&mut record, &mut done)));
     if let Err(error) = written {
         // Only spares the next start the work.
         let _ = throw_away(disk, dir);
@@ -101,38 +114,66 @@ pub(crate) fn prepare(
     Ok((record, done))
 }
 
-fn rewrite(
-    disk: &dyn Disk,
+fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>> {
+    let file = disk.open(path, false).at("opening", path)?;
+    let len = file.len().at("reading", path)?;
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    let got = file.read_at(&mut bytes, 0).at("reading", path)?;
+    bytes.truncate(got);
+    Ok(bytes)
+}
+
+fn judged(header: &Header) -> bool {
+    header.kind == COMMAND && !header.dropped()
+}
+
+/// Goes through a closed segment's entries; each is given with its header and the bytes from its frame on.
+fn walk(
+    bytes: &[u8],
     options: LogOptions,
     identity: &[u8; 32],
     segment: &Segment,
     last: u64,
-    keep: &KeepBytes,
-    (record, done): (&mut Record, &mut Compaction),
+    each: &mut dyn FnMut(&Header, &[u8]) -> Result<()>,
 ) -> Result<()> {
-    let path = &segment.path;
-    let file = disk.open(path, false).at("opening", path)?;
-    let before = file.len().at("reading", path)?;
-    let mut bytes = vec![0; usize::try_from(before).unwrap_or(usize::MAX)];
-    let got = file.read_at(&mut bytes, 0).at("reading", path)?;
-    bytes.truncate(got);
     let seed = frame::seed(identity);
-    let mut out = Vec::with_capacity(bytes.len());
-    out.extend_from_slice(&frame::segment_header(identity, segment.first, true));
-    let (mut offset, mut next, mut part, mut nothing, mut changed) = (SEGMENT_HEADER, segment.first, 0, 0, false);
+    let (mut offset, mut next) = (SEGMENT_HEADER, segment.first);
     while next <= last {
         let rest = &bytes[offset.min(bytes.len())..];
         let header = frame::header(rest, options.max_payload_bytes)
             .filter(|header| header.sound(rest, seed) && header.true_to_chain(rest) && header.sequence == next);
         let Some(header) = header else {
             return Err(StoreError::Corrupt {
-                file: path.clone(),
+                file: segment.path.clone(),
                 offset: offset as u64,
                 reason: format!("expected entry {next} while compacting, found none that is whole"),
             });
         };
-        let stays = if header.kind == COMMAND && !header.dropped() {
-            keep(&header.entry(rest))?
+        each(&header, rest)?;
+        offset += header.frame_len();
+        next += 1;
+    }
+    Ok(())
+}
+
+fn rewrite(
+    disk: &dyn Disk,
+    options: LogOptions,
+    identity: &[u8; 32],
+    segment: &Segment,
+    last: u64,
+    judge: &mut dyn Judge,
+    (record, done): (&mut Record, &mut Compaction),
+) -> Result<()> {
+    let path = &segment.path;
+    let bytes = read(disk, path)?;
+    let seed = frame::seed(identity);
+    let mut out = Vec::with_capacity(bytes.len());
+    out.extend_from_slice(&frame::segment_header(identity, segment.first, true));
+    let (mut part, mut nothing, mut changed) = (0, 0, false);
+    walk(&bytes, options, identity, segment, last, &mut |header, rest| {
+        let stays = if judged(header) {
+            judge.keep(&header.entry(rest))?
         } else {
             Keep::Whole
         };
@@ -151,9 +192,8 @@ fn rewrite(
                 frame::write_reduced(&mut out, rest, None, seed);
             }
         }
-        offset += header.frame_len();
-        next += 1;
-    }
+        Ok(())
+    })?;
     if !changed {
         return Ok(());
     }
@@ -164,7 +204,7 @@ fn rewrite(
     done.segments += 1;
     done.part += part;
     done.nothing += nothing;
-    done.bytes_before += before;
+    done.bytes_before += bytes.len() as u64;
     done.bytes_after += out.len() as u64;
     Ok(())
 }

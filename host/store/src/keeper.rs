@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::checkpoint;
 use crate::commit::CommitOptions;
-use crate::compact::{self, Compaction, KeepBytes};
+use crate::compact::{self, Compaction, Judge};
 use crate::error::{At, Result, StoreError};
 use crate::log::Head;
 use crate::machine::Snapshot;
@@ -35,7 +35,8 @@ pub(crate) struct Compacting {
     pub(crate) picture: Picture,
     /// Closed ones, each with its last entry.
     pub(crate) segments: Vec<(Segment, u64)>,
-    pub(crate) keep: KeepBytes,
+    /// None: everything stays.
+    pub(crate) judge: Option<Box<dyn Judge>>,
 }
 
 /// Has the writer put an entry of the engine's own into the log, and take a picture after it.
@@ -113,11 +114,20 @@ impl Keeper {
     }
 
     fn compact(&self, compacting: Compacting, attest: &mut Attest<'_>) -> Result<Compaction> {
-        let Compacting { picture, segments, keep } = compacting;
+        let Compacting { picture, segments, judge } = compacting;
         let to = picture.head.sequence;
         let (disk, dir) = (self.options.disk.as_ref(), self.options.dir.join(LOG));
         self.checkpoint(picture)?;
-        let (record, mut done) = compact::prepare(disk, &dir, self.options.log, &self.log.identity(), &segments, &keep)?;
+        // Before the log: whoever sees that the log is compacted up to an entry knows it of the projection too.
+        self.runtime.block_on(self.map.renew())?;
+        let Some(mut judge) = judge else {
+            return Ok(Compaction {
+                to,
+                ..Compaction::default()
+            });
+        };
+        let (record, mut done) = compact::prepare(disk, &dir, self.options.log, &self.log.identity(), &segments, judge.as_mut())?;
+        drop(judge);
         done.to = to;
         if record.is_empty() {
             return Ok(done);

@@ -94,7 +94,7 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Result, StoreError};
 pub use keyring::{KeyError, Keyring};
 pub use log::{COMMAND, Entry, Head, Kept, Log, LogOptions, NewEntry, Verified};
-pub use machine::{Decision, Effects, Keep, Machine, Reducer, Snapshot, Stamp};
+pub use machine::{Decision, Effects, Keep, Machine, Reduce, Reducer, Snapshot, Stamp};
 pub use map::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Map, MapOp, Pair, Watermark};
 pub use reader::LogReader;
 pub use sled_map::SledMap;

@@ -127,8 +127,23 @@ pub enum Keep<E> {
     Nothing,
 }
 
-/// Says of each old entry what stays of it.
-pub type Reducer<E> = Box<dyn Fn(&E, Stamp) -> Keep<E> + Send>;
+/// Says of each old entry what stays of it. A closure does, if it need not see what comes later.
+pub trait Reduce<E>: Send {
+    /// Is shown every entry first, in the order of the log: what counts only because it is the last of its kind is known afterwards.
+    fn survey(&mut self, _entry: &E, _stamp: Stamp) {}
+
+    /// Is then asked about each of them, in the same order.
+    fn keep(&mut self, entry: &E, stamp: Stamp) -> Keep<E>;
+}
+
+impl<E, F: FnMut(&E, Stamp) -> Keep<E> + Send> Reduce<E> for F {
+    fn keep(&mut self, entry: &E, stamp: Stamp) -> Keep<E> {
+        self(entry, stamp)
+    }
+}
+
+/// See [`Machine::reducer`].
+pub type Reducer<E> = Box<dyn Reduce<E>>;
 
 /// A deterministic state machine over log entries.
 ///
@@ -168,8 +183,8 @@ pub trait Machine: Send + 'static {
     /// A sentence, for instance for a format that this version no longer knows; then the checkpoint is passed over.
     fn load(&mut self, from: &mut dyn Read) -> Result<(), String>;
 
-    /// What may leave the log, judged by the state as it is now; asked when [`crate::Commit::compact`] begins. It is then asked about
-    /// each command's entry up to now, also about those reduced before. Law: replaying what stays, from the first entry on, comes to the
+    /// What may leave the log, judged by the state as it is now; asked when [`crate::Commit::compact`] begins. It then sees
+    /// each command's entry up to now, also those of which an earlier compaction left a part. Law: replaying what stays, from the first entry on, comes to the
     /// same state and the same projection as replaying the whole. `None`: everything stays.
     fn reducer(&self) -> Option<Reducer<Self::Entry>> {
         None

@@ -68,6 +68,13 @@ pub trait Map: Send + Sync + 'static {
     /// If the engine fails; then nothing is known of what was applied since the last flush.
     async fn flush(&self) -> Result<()>;
 
+    /// Makes sure that nothing which was deleted or overwritten so far still stands in the engine's files. Nothing that is there
+    /// changes; calls of other methods go on meanwhile.
+    ///
+    /// # Errors
+    /// If the engine fails; then everything is as it was.
+    async fn renew(&self) -> Result<()>;
+
     /// Forgets everything, the watermark too.
     ///
     /// # Errors

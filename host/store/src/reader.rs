@@ -94,8 +94,9 @@ impl LogReader {
         self.shared.state.lock().segments.clone()
     }
 
-    /// The last entry of the last compacted segment; 0 for none.
-    pub(crate) fn compacted(&self) -> u64 {
+    /// The last entry of the last compacted segment; 0 for none. Entries after it are as they were written.
+    #[must_use]
+    pub fn compacted(&self) -> u64 {
         self.shared.state.lock().compacted
     }
 

@@ -1,9 +1,12 @@
 //! [`Map`] over sled.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+
+use parking_lot::{Mutex, RwLock};
 
 use crate::error::{At, Result, StoreError};
 use crate::map::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Map, MapOp, Pair, Watermark};
@@ -14,13 +17,36 @@ const CACHE_BYTES: u64 = 8 << 20;
 const OWN: u8 = 0;
 const CALLERS: u8 = 1;
 const WATERMARK: [u8; 2] = [OWN, b'w'];
+const LOCK: &str = "lock";
+/// What sled makes in its folder, but for its pictures of the page table, which hold no keys and no values.
+const BARE: [&str; 3] = ["conf", "db", "blobs"];
+
+/// Named last in a generation's folder, when everything is in it.
+const WHOLE: &str = "whole";
+/// Pairs and bytes that are copied at a time, while writes wait.
+const STEP_PAIRS: usize = 256;
+const STEP_BYTES: usize = 256 << 10;
 
 /// A map in one sled tree. A database that cannot be opened, or that panics, is moved aside (`NAME.broken-N`) and begun anew; the
 /// commit engine then fills it from the log.
+///
+/// sled leaves what was deleted in its file until it needs the room. So the database stands in a folder of its own, called by the number
+/// of its generation: renewing copies what is there into the next one and removes the old one.
 pub struct SledMap {
+    dir: PathBuf,
+    now: RwLock<Generation>,
+    /// Held by whoever writes, and for each step of a copy.
+    turn: Mutex<Option<sled::Db>>,
+    /// One renewal at a time.
+    renewing: Mutex<()>,
+    _lock: File,
+}
+
+struct Generation {
     db: sled::Db,
     dir: PathBuf,
     file: File,
+    number: u64,
 }
 
 impl SledMap {
@@ -41,16 +67,123 @@ impl SledMap {
     }
 
     fn try_open(dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).at("creating", dir)?;
+        let lock = lock(dir)?;
+        let number = settle(dir)?;
+        let generation = Generation::open(dir, number)?;
+        generation.sync()?;
+        generation.finish()?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_dir(parent)?;
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            now: RwLock::new(generation),
+            turn: Mutex::new(None),
+            renewing: Mutex::new(()),
+            _lock: lock,
+        })
+    }
+
+    /// Copies what is there into a fresh database and lets the old one go.
+    fn copy(&self) -> Result<()> {
+        let _one = self.renewing.lock();
+        let (old, number) = {
+            let now = self.now.read();
+            (now.db.clone(), now.number + 1)
+        };
+        let dir = self.dir.join(number.to_string());
+        remove(&dir)?;
+        let next = Generation::open(&self.dir, number)?;
+        // From here on, what is written goes into both.
+        *self.turn.lock() = Some(next.db.clone());
+        let copied = self.copy_into(&old, &next);
+        drop(old);
+        let before = match copied {
+            Ok(before) => before,
+            Err(error) => {
+                *self.turn.lock() = None;
+                drop(next);
+                // Only spares the next start the work.
+                let _ = remove(&dir);
+                return Err(error);
+            }
+        };
+        let gone = before.dir.clone();
+        drop(before);
+        remove(&gone)?;
+        for path in broken(&self.dir) {
+            // What was moved aside holds what was deleted since.
+            remove(&path)?;
+        }
+        sync_dir(&self.dir)
+    }
+
+    fn copy_into(&self, old: &sled::Db, next: &Generation) -> Result<Generation> {
+        let mut after = Bound::Unbounded;
+        loop {
+            let _turn = self.turn.lock();
+            let (mut batch, mut pairs, mut bytes, mut last) = (sled::Batch::default(), 0, 0, None);
+            guard(|| {
+                for pair in old.range::<sled::IVec, _>((after.clone(), Bound::Unbounded)) {
+                    let (key, value) = pair?;
+                    (pairs, bytes) = (pairs + 1, bytes + key.len() + value.len());
+                    last = Some(key.clone());
+                    batch.insert(key, value);
+                    if pairs >= STEP_PAIRS || bytes >= STEP_BYTES {
+                        break;
+                    }
+                }
+                next.db.apply_batch(batch)
+            })?;
+            match last {
+                Some(last) => after = Bound::Excluded(last),
+                None => break,
+            }
+        }
+        // Nearly all of it, before anybody waits.
+        next.sync()?;
+        let mut turn = self.turn.lock();
+        next.sync()?;
+        next.finish()?;
+        *turn = None;
+        let mut now = self.now.write();
+        let next = Generation {
+            db: next.db.clone(),
+            dir: next.dir.clone(),
+            file: next.file.try_clone().at("opening", &next.dir)?,
+            number: next.number,
+        };
+        Ok(std::mem::replace(&mut *now, next))
+    }
+
+    fn range(&self, low: Bound<Vec<u8>>, high: Bound<Vec<u8>>, limit: usize, back: bool) -> Result<Vec<Pair>> {
+        let pair = |item: sled::Result<(sled::IVec, sled::IVec)>| item.map(|(key, value)| (key[1..].to_vec(), value.to_vec()));
+        let now = self.now.read();
+        guard(|| {
+            let range = now.db.range::<Vec<u8>, _>((low, high));
+            if back {
+                range.rev().take(limit).map(pair).collect()
+            } else {
+                range.take(limit).map(pair).collect()
+            }
+        })
+    }
+}
+
+impl Generation {
+    fn open(parent: &Path, number: u64) -> Result<Self> {
+        let dir = parent.join(number.to_string());
         let db = guard(|| {
             sled::Config::new()
-                .path(dir)
+                .path(&dir)
                 .cache_capacity(CACHE_BYTES)
                 .flush_every_ms(None)
                 .open()
         });
         let db = match db {
             Err(StoreError::Projection { reason }) if reason.contains("lock") && reason.contains("acquire") => {
-                return Err(StoreError::InUse { dir: dir.to_owned() });
+                return Err(StoreError::InUse { dir: parent.to_owned() });
             }
             other => other?,
         };
@@ -58,20 +191,7 @@ impl SledMap {
         guard(|| db.get(WATERMARK))?;
         let path = dir.join("db");
         let file = File::open(&path).at("opening", &path)?;
-        let map = Self {
-            db,
-            dir: dir.to_owned(),
-            file,
-        };
-        map.sync()?;
-        // sled syncs neither its configuration nor the names of its files.
-        for path in [dir.join("conf"), dir.to_owned()] {
-            File::open(&path).and_then(|file| file.sync_all()).at("syncing", &path)?;
-        }
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            File::open(parent).and_then(|file| file.sync_all()).at("syncing", parent)?;
-        }
-        Ok(map)
+        Ok(Self { db, dir, file, number })
     }
 
     /// sled's own flush ends in `sync_file_range`, which survives no power cut.
@@ -80,17 +200,87 @@ impl SledMap {
         self.file.sync_data().at("syncing the projection in", &self.dir)
     }
 
-    fn range(&self, low: Bound<Vec<u8>>, high: Bound<Vec<u8>>, limit: usize, back: bool) -> Result<Vec<Pair>> {
-        let pair = |item: sled::Result<(sled::IVec, sled::IVec)>| item.map(|(key, value)| (key[1..].to_vec(), value.to_vec()));
-        guard(|| {
-            let range = self.db.range::<Vec<u8>, _>((low, high));
-            if back {
-                range.rev().take(limit).map(pair).collect()
-            } else {
-                range.take(limit).map(pair).collect()
-            }
-        })
+    /// From here on it is the map, unless a later one is.
+    fn finish(&self) -> Result<()> {
+        let (conf, whole) = (self.dir.join("conf"), self.dir.join(WHOLE));
+        // sled syncs neither its configuration nor the names of its files.
+        File::open(&conf).and_then(|file| file.sync_all()).at("syncing", &conf)?;
+        sync_dir(&self.dir)?;
+        File::create(&whole).and_then(|file| file.sync_all()).at("creating", &whole)?;
+        sync_dir(&self.dir)?;
+        self.dir.parent().map_or(Ok(()), sync_dir)
     }
+}
+
+/// Which generation counts: the newest that is whole. Removes all others.
+fn settle(dir: &Path) -> Result<u64> {
+    let mut numbers = Vec::new();
+    for item in fs::read_dir(dir).at("listing", dir)? {
+        let path = item.at("listing", dir)?.path();
+        let number = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.parse::<u64>().ok());
+        match number {
+            Some(number) => numbers.push((path.join(WHOLE).exists(), number)),
+            // A database that stood here without generations; the log fills a new one.
+            None if BARE.iter().any(|name| path.ends_with(name)) => remove(&path)?,
+            None => {}
+        }
+    }
+    let newest = numbers
+        .iter()
+        .filter(|(whole, _)| *whole)
+        .map(|(_, number)| *number)
+        .max()
+        .unwrap_or(1);
+    for (_, number) in numbers.into_iter().filter(|(_, number)| *number != newest) {
+        remove(&dir.join(number.to_string()))?;
+    }
+    Ok(newest)
+}
+
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(LOCK);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .at("opening", &path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(error).at("locking", &path),
+    }
+}
+
+fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all()).at("syncing", dir)
+}
+
+/// Removes a file or folder, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.at("removing", path),
+    }
+}
+
+/// What was moved aside.
+fn broken(dir: &Path) -> Vec<PathBuf> {
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
+        return Vec::new();
+    };
+    let begin = format!("{}.broken-", name.to_string_lossy());
+    let all = fs::read_dir(parent).into_iter().flatten().flatten();
+    let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin));
+    all.map(|item| item.path()).filter(named).collect()
 }
 
 /// sled panics where it should fail.
@@ -156,8 +346,9 @@ pub(crate) fn check(op: &MapOp) -> Result<()> {
 #[async_trait::async_trait]
 impl Map for SledMap {
     async fn get(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        let now = self.now.read();
         keys.iter()
-            .map(|key| Ok(guard(|| self.db.get(stored(key)))?.map(|value| value.to_vec())))
+            .map(|key| Ok(guard(|| now.db.get(stored(key)))?.map(|value| value.to_vec())))
             .collect()
     }
 
@@ -195,11 +386,15 @@ impl Map for SledMap {
         let mut value = watermark.log.to_vec();
         value.extend_from_slice(&watermark.sequence.to_le_bytes());
         batch.insert(&WATERMARK, value);
-        guard(|| self.db.apply_batch(batch))
+        let turn = self.turn.lock();
+        if let Some(next) = turn.as_ref() {
+            guard(|| next.apply_batch(batch.clone()))?;
+        }
+        guard(|| self.now.read().db.apply_batch(batch))
     }
 
     async fn watermark(&self) -> Result<Watermark> {
-        let Some(value) = guard(|| self.db.get(WATERMARK))? else {
+        let Some(value) = guard(|| self.now.read().db.get(WATERMARK))? else {
             return Ok(Watermark::default());
         };
         let read = || {
@@ -214,11 +409,17 @@ impl Map for SledMap {
     }
 
     async fn flush(&self) -> Result<()> {
-        self.sync()
+        self.now.read().sync()
+    }
+
+    async fn renew(&self) -> Result<()> {
+        self.copy()
     }
 
     async fn clear(&self) -> Result<()> {
-        guard(|| self.db.clear())?;
-        self.sync()
+        let _one = self.renewing.lock();
+        let now = self.now.read();
+        guard(|| now.db.clear())?;
+        now.sync()
     }
 }

@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::commit::{CommitOptions, Health, Recovery};
-use crate::compact::{Compaction, KeepBytes};
+use crate::compact::{Compaction, Judge};
 use crate::core::Core;
 use crate::error::{Result, StoreError, panic_text};
 use crate::keeper::{self, Compacting, Helper, Keeper, KeeperState, Picture, Work};
-use crate::log::{COMMAND, GROUP_BYTES, NewEntry, OWN};
-use crate::machine::{Decision, Effects, Keep, Machine, Stamp};
+use crate::log::{COMMAND, Entry, GROUP_BYTES, NewEntry, OWN};
+use crate::machine::{Decision, Effects, Keep, Machine, Reducer, Stamp};
 use crate::map::{Map, MapOp, Watermark};
 use crate::reader::LogReader;
 use crate::replay;
@@ -424,24 +424,8 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
                 return Err(error);
             }
         };
-        let keep: KeepBytes = Box::new(move |entry| {
-            let Some(reduce) = &reduce else { return Ok(Keep::Whole) };
-            let refuse = |reason| StoreError::Entry {
-                sequence: entry.sequence,
-                reason,
-            };
-            let decoded = M::decode(&entry.payload).map_err(refuse)?;
-            let stamp = Stamp {
-                sequence: entry.sequence,
-                at: entry.at,
-            };
-            Ok(match reduce(&decoded, stamp) {
-                Keep::Whole => Keep::Whole,
-                Keep::Part(part) => Keep::Part(M::encode(&part).map_err(refuse)?),
-                Keep::Nothing => Keep::Nothing,
-            })
-        });
-        Ok(Compacting { picture, segments, keep })
+        let judge = reduce.map(|reducer| Box::new(Bytes::<M>(reducer)) as Box<dyn Judge>);
+        Ok(Compacting { picture, segments, judge })
     }
 
     fn attest(&mut self, payload: Vec<u8>) -> Result<Picture> {
@@ -485,6 +469,44 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             // Refused only if the keeper's thread panicked; whoever waits for an answer learns that it is gone.
             let _ = to.send(work);
         }
+    }
+}
+
+/// A machine's reducer as the keeper uses it.
+struct Bytes<M: Machine>(Reducer<M::Entry>);
+
+impl<M: Machine> Bytes<M> {
+    fn decode(entry: &Entry) -> Result<(M::Entry, Stamp)> {
+        let refuse = |reason| refuse(entry, reason);
+        let stamp = Stamp {
+            sequence: entry.sequence,
+            at: entry.at,
+        };
+        Ok((M::decode(&entry.payload).map_err(refuse)?, stamp))
+    }
+}
+
+impl<M: Machine> Judge for Bytes<M> {
+    fn survey(&mut self, entry: &Entry) -> Result<()> {
+        let (decoded, stamp) = Self::decode(entry)?;
+        self.0.survey(&decoded, stamp);
+        Ok(())
+    }
+
+    fn keep(&mut self, entry: &Entry) -> Result<Keep<Vec<u8>>> {
+        let (decoded, stamp) = Self::decode(entry)?;
+        Ok(match self.0.keep(&decoded, stamp) {
+            Keep::Whole => Keep::Whole,
+            Keep::Part(part) => Keep::Part(M::encode(&part).map_err(|reason| refuse(entry, reason))?),
+            Keep::Nothing => Keep::Nothing,
+        })
+    }
+}
+
+fn refuse(entry: &Entry, reason: String) -> StoreError {
+    StoreError::Entry {
+        sequence: entry.sequence,
+        reason,
     }
 }
 

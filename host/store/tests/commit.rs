@@ -100,7 +100,7 @@ async fn the_projection_is_made_anew_from_the_log() {
     commit.close().await.unwrap();
     drop(commit);
     // Broken so that sled cannot open it: moved aside, made anew.
-    fs::write(dir.path().join("map/conf"), b"not a configuration").unwrap();
+    fs::write(dir.path().join("map/1/conf"), b"not a configuration").unwrap();
     let (commit, recovery) = open(dir.path()).unwrap();
     assert!(recovery.projection_rebuilt);
     assert!(dir.path().join("map.broken-1").is_dir());

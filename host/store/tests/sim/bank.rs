@@ -116,7 +116,7 @@ impl Machine for Bank {
 
     fn reducer(&self) -> Option<Reducer<Entry>> {
         let notes = self.notes.clone();
-        Some(Box::new(move |entry, stamp| {
+        Some(Box::new(move |entry: &Entry, stamp: Stamp| {
             let gone = |note: &Note| !notes.get(&note.person).is_some_and(|known| known.contains(&stamp.sequence));
             match &entry.act {
                 Act::Pay(transfers, Some(note)) if gone(note) => Keep::Part(Entry {

@@ -95,6 +95,10 @@ impl Map for SimMap {
         }
         Ok(())
     }
+    /// It keeps nothing that was deleted.
+    async fn renew(&self) -> Result<()> {
+        self.check()
+    }
     async fn clear(&self) -> Result<()> {
         self.check()?;
         *self.0.lock() = Inner::default();
