@@ -221,7 +221,7 @@ async fn only_taps_and_outcomes_of_payments_may_prompt() {
 async fn hidden_is_suspended_then_unloaded() {
     let rig = Rig::with(|config| {
         config.suspend_after = Duration::from_millis(100);
-        config.unload_after = Duration::from_millis(600);
+        config.unload_after = Duration::from_secs(3_600);
     });
     let (session, screen) = rig.open("", "").await;
     session.hide();
@@ -236,6 +236,9 @@ async fn hidden_is_suspended_then_unloaded() {
         "{:?}",
         screen.texts().await
     );
+
+    let rig = Rig::with(|config| config.unload_after = Duration::from_millis(100));
+    let (session, _) = rig.open("", "").await;
     session.hide();
     let ended = session.ended().await;
     assert_eq!((ended.reason, &ended.fault), (EndReason::Idle, &None));
@@ -251,8 +254,10 @@ async fn pressure_takes_who_was_shown_least_recently() {
     for _ in 0..3 {
         sessions.push(rig.open("", "").await.0);
     }
+    sessions[0].hide();
+    until("it is hidden", || sessions[0].state() == SessionState::Hidden).await;
     sessions[0].show();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until("it is shown again", || sessions[0].state() == SessionState::Shown).await;
     let fourth = rig.open("", "").await.0;
     assert_eq!(sessions[1].ended().await.reason, EndReason::Pressure);
     assert!(sessions[0].try_ended().is_none() && sessions[2].try_ended().is_none());

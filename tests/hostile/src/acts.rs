@@ -27,7 +27,7 @@ pub(crate) fn act(at: &str) {
         "some-calls" => (0..100).for_each(|_| {
             clock::now();
         }),
-        "logs" => (0..10_000).for_each(|number| log::write("info", &format!("line {number}"))),
+        "logs" => (0..400).for_each(|number| log::write("info", &format!("line {number}"))),
         "wait" => {
             let _ = storage::get("never");
         }
@@ -57,10 +57,13 @@ fn busy() {
     }
 }
 
+/// Without writing to all of it, so that a slow machine has no time to end it for something else.
 fn take_memory() {
     let mut taken: Vec<Vec<u8>> = Vec::new();
     loop {
-        taken.push(black_box(vec![1; 1 << 20]));
+        let mut more = Vec::with_capacity(1 << 20);
+        more.push(1);
+        taken.push(black_box(more));
     }
 }
 
