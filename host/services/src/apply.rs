@@ -4,6 +4,7 @@ use crate::audit::Use;
 use crate::blob::Blob;
 use crate::change::{Change, Entry};
 use crate::keys;
+use crate::sound;
 use crate::state::{PersonInProgram, PersonState, RowState, State};
 use parking_lot::RwLock;
 use std::any::Any;
@@ -470,8 +471,20 @@ pub(crate) type Verdict = Result<(Vec<Change>, Box<dyn Any + Send>), Failure>;
 /// Decides one act, on the writer's thread.
 pub(crate) type Decide = Box<dyn FnOnce(&State, Stamp) -> Verdict + Send>;
 
-/// The state as the commit engine drives it. Shared, so that the gate and screens can look without asking the writer.
-pub(crate) struct Core(pub(crate) Arc<RwLock<State>>);
+/// The state as the commit engine drives it.
+pub(crate) struct Core {
+    pub(crate) state: Arc<RwLock<State>>,
+    /// What the gate and screens look at without asking the writer: this state, once it is complete. Until then the one before it.
+    shown: Arc<RwLock<State>>,
+}
+
+impl Core {
+    /// An empty state of its own.
+    pub(crate) fn new(shown: Arc<RwLock<State>>) -> Core {
+        let state = Arc::default();
+        Core { state, shown }
+    }
+}
 
 impl Machine for Core {
     type Command = Decide;
@@ -480,30 +493,40 @@ impl Machine for Core {
     type Notice = Notice;
 
     fn decide(&self, command: Decide, stamp: Stamp) -> Decision<Entry, Self::Answer> {
-        match command(&self.0.read(), stamp) {
+        match command(&self.state.read(), stamp) {
             Err(failure) => Decision::Answer(Err(failure)),
             Ok((changes, answer)) if changes.is_empty() => Decision::Answer(Ok(answer)),
-            Ok((changes, answer)) => Decision::Commit {
-                entry: Entry { changes },
-                answer: Ok(answer),
+            Ok((changes, answer)) => match sound::check(&changes) {
+                Err(failure) => Decision::Answer(Err(failure)),
+                Ok(()) => Decision::Commit {
+                    entry: Entry { changes },
+                    answer: Ok(answer),
+                },
             },
         }
     }
 
     fn apply(&mut self, entry: &Entry, stamp: Stamp, effects: &mut Effects<Notice>) -> Result<(), String> {
-        let mut state = self.0.write();
+        let mut state = self.state.write();
         entry.changes.iter().try_for_each(|change| state.apply_one(change, stamp, effects))
     }
 
     fn save(&self) -> Result<Snapshot, String> {
-        let state = self.0.read().clone();
+        let state = self.state.read().clone();
         Ok(Snapshot::new(move |out| {
             rmp_serde::encode::write_named(&mut BufWriter::new(out), &state).map_err(|error| error.to_string())
         }))
     }
 
     fn load(&mut self, from: &mut dyn Read) -> Result<(), String> {
-        *self.0.write() = rmp_serde::from_read(BufReader::new(from)).map_err(|error| error.to_string())?;
+        *self.state.write() = rmp_serde::from_read(BufReader::new(from)).map_err(|error| error.to_string())?;
         Ok(())
+    }
+
+    fn ready(&mut self) {
+        if !Arc::ptr_eq(&self.state, &self.shown) {
+            std::mem::swap(&mut *self.shown.write(), &mut *self.state.write());
+            self.state = self.shown.clone();
+        }
     }
 }

@@ -148,7 +148,7 @@ impl Services {
             return Ok(person.clone());
         }
         let (program, open_id) = (program.clone(), open_id.to_owned());
-        let found = self.log.read(move |core| core.0.read().who(&program, &open_id).cloned()).await;
+        let found = self.log.read(move |core| core.state.read().who(&program, &open_id).cloned()).await;
         let found = found.map_err(|error| store_failure(&error))?;
         found.ok_or_else(|| not_found("no person with that open id uses this program"))
     }

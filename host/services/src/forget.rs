@@ -4,7 +4,7 @@ use crate::change::Change;
 use crate::model::Erased;
 use crate::people::{FUNDING, code};
 use crate::records::{program_key, row_purpose};
-use crate::services::{Services, key_failure, not_found, own_name};
+use crate::services::{Services, key_failure, not_found, own_name, store_failure};
 use crate::state::{PersonState, State};
 use youji_api::{Failure, PersonId, ProgramId, codes};
 use youji_ledger::Transfer;
@@ -20,7 +20,10 @@ impl Services {
     /// # Errors
     /// "failed" when it could not be made durable; then repeat it.
     pub async fn forget(&self, id: &PersonId) -> Result<Erased, Failure> {
-        if !self.state.read().people.contains_key(id) {
+        // Asked of the log, since only what is durable says that there is nobody to erase.
+        let known = id.clone();
+        let known = self.log.read(move |core| core.state.read().people.contains_key(&known)).await;
+        if !known.map_err(|error| store_failure(&error))? {
             return Ok(Erased::default());
         }
         let gone: Vec<_> = {

@@ -10,7 +10,7 @@
 //! | [`services`] | [`Services`]: opening, closing, and what every part uses |
 //! | [`sign`] | secret signs: pictures and words |
 //! | `caps` | `Capabilities`: one line a call |
-//! | `state`, `change`, `apply`, `keys`, `blob`, `format` | what decisions look at; entries and what they do; where values stand, and in which format |
+//! | `state`, `change`, `sound`, `apply`, `keys`, `blob`, `format` | what decisions look at; entries, when they are sound, and what they do; where values stand, and in which format |
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
 //! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
 //! | `merchants`, `order`, `payment`, `confirm`, `money` | who is paid, what an order must be, its sheet, the one act of a payment |
@@ -64,6 +64,7 @@ mod settle;
 mod sheets;
 pub mod sign;
 mod small;
+mod sound;
 mod state;
 mod storage;
 mod tokens;

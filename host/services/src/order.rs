@@ -85,6 +85,9 @@ pub(crate) struct Terms {
     pub(crate) shares: Option<(u32, bool)>,
 }
 
+/// An order with everything in it, as JSON, in bytes: it is kept as one value.
+const CONTENT_MOST: usize = 64 << 10;
+
 /// People of a pool at most, and shares of a packet at most.
 pub(crate) const POOL_MOST: u32 = 100;
 pub(crate) const SHARES_MOST: u32 = 10_000;
@@ -149,6 +152,15 @@ fn sum(order: &Order) -> Result<i128, Failure> {
         }
         if line.options.len() > 16 {
             return Err(limit("a line has at most 16 options"));
+        }
+        if line
+            .options
+            .iter()
+            .any(|(name, value)| name.len() > 64 || value.heap_bytes() > 1_024)
+        {
+            return Err(limit(
+                "an option of a line has a name of at most 64 bytes and a value of at most 1,024",
+            ));
         }
         let amount = i128::from(line.amount);
         sum += match line.options.text("kind") {
@@ -361,12 +373,19 @@ fn coherent(order: &Order, terms: &Terms) -> Result<(), Failure> {
 }
 
 /// The content of an order, the same for the same content in whatever order its fields come.
-pub(crate) fn canonical(order: &Order) -> Vec<u8> {
+pub(crate) fn canonical(order: &Order) -> Result<Vec<u8>, Failure> {
     let mut order = order.clone();
     let sort = |fields: &mut youji_api::Fields| fields.0.sort_by(|a, b| a.0.cmp(&b.0));
     sort(&mut order.options);
     order.lines.iter_mut().for_each(|line| sort(&mut line.options));
-    serde_json::to_vec(&order).unwrap_or_default()
+    let content = serde_json::to_vec(&order).unwrap_or_default();
+    if content.len() > CONTENT_MOST {
+        return Err(limit(format!(
+            "an order has at most {CONTENT_MOST} bytes as JSON with all its lines and options, {} came",
+            content.len()
+        )));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ struct Payee {
 impl Services {
     pub(crate) async fn pay(&self, caller: &Caller, order: Order) -> Result<Reply, Failure> {
         let terms = order::check(&order, &self.config.limits, &self.config.currency, self.now())?;
-        let content = order::canonical(&order);
+        let content = order::canonical(&order)?;
         let hash = self.host.short(&[b"order", &content]);
         let payee = self.payee(caller, &order, &terms).await?;
         if self.open_sheets(caller, &order.order_no) >= self.config.limits.sheets {

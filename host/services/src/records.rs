@@ -227,8 +227,10 @@ impl Services {
         if options.get("parties").is_some() {
             let parties: Vec<String> = options.text("parties").split_whitespace().map(str::to_owned).collect();
             if parties.len() > self.config.limits.parties || parties.iter().any(|party| party.len() > 64) {
-                return Err(limit(format!("a row has at most {} parties", self.config.limits.parties)));
+                let most = self.config.limits.parties;
+                return Err(limit(format!("a row has at most {most} parties, each of at most 64 bytes")));
             }
+            parties.iter().try_for_each(|party| check_name("party", party, 64))?;
             wishes.parties = Some(parties);
         }
         if options.get("under").is_some() {

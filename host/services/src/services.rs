@@ -102,10 +102,7 @@ impl Services {
         options.clock = Arc::new(move || clock.now_ms().saturating_mul(1_000_000));
         let state = Arc::new(RwLock::new(State::default()));
         let shared = state.clone();
-        let (log, recovery) = Commit::open(options, map, move || {
-            *shared.write() = State::default();
-            Core(shared.clone())
-        })?;
+        let (log, recovery) = Commit::open(options, map, move || Core::new(shared.clone()))?;
         tracing::info!(sequence = recovery.sequence, replayed = recovery.replayed, took = ?recovery.took, "services opened");
         let services = Arc::new_cyclic(|me| Services {
             me: me.clone(),
@@ -180,7 +177,7 @@ impl Services {
     /// # Errors
     /// What does not hold, in words.
     pub async fn check_ledger(&self) -> Result<(), String> {
-        let checked = self.log.read(|core| core.0.read().ledger.check_invariants()).await;
+        let checked = self.log.read(|core| core.state.read().ledger.check_invariants()).await;
         checked.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 

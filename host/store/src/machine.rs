@@ -183,6 +183,10 @@ pub trait Machine: Send + 'static {
     /// A sentence, for instance for a format that this version no longer knows; then the checkpoint is passed over.
     fn load(&mut self, from: &mut dyn Read) -> Result<(), String>;
 
+    /// The machine is complete and serves from now on: after opening, and when it takes the place of one that was made anew from the
+    /// log. Until then nobody else may see its state.
+    fn ready(&mut self) {}
+
     /// What may leave the log, judged by the state as it is now; asked when [`crate::Commit::compact`] begins. It then sees
     /// each command's entry up to now, also those of which an earlier compaction left a part. Law: replaying what stays, from the first entry on, comes to the
     /// same state and the same projection as replaying the whole. `None`: everything stays.

@@ -63,6 +63,8 @@ struct Writer<M: Machine, F> {
     helper: Helper,
     keeper: Arc<KeeperState>,
     health: Arc<Mutex<Health>>,
+    /// The state is not what the log says, and could not be made anew: nothing is decided on it.
+    lost: Option<StoreError>,
     notices: broadcast::Sender<(u64, M::Notice)>,
     group: Group<M::Notice>,
 }
@@ -173,10 +175,12 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             helper,
             keeper: state,
             health: Arc::new(Mutex::new(Health::Good)),
+            lost: None,
             notices: broadcast::channel(NOTICES).0,
             group: Group::default(),
             options,
         };
+        writer.machine.ready();
         let every = writer.options.checkpoint_every;
         if every > 0 && recovery.replayed >= every {
             writer.begin_checkpoint();
@@ -195,7 +199,10 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
                     Job::Command(command, answer) => self.command(command, answer),
                     Job::Read(look) => {
                         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| look(&self.machine))) {
-                            self.group.answers.push(answer);
+                            match &self.lost {
+                                Some(lost) => answer(Err(lost.clone())),
+                                None => self.group.answers.push(answer),
+                            }
                         }
                     }
                     Job::Checkpoint(answer) => {
@@ -241,6 +248,9 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
     }
 
     fn command(&mut self, command: M::Command, answer: oneshot::Sender<Result<M::Answer>>) {
+        if let Some(lost) = &self.lost {
+            return drop(answer.send(Err(lost.clone())));
+        }
         let sequence = self.core.head().sequence + self.group.entries.len() as u64 + 1;
         let stamp = Stamp {
             sequence,
@@ -367,14 +377,18 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         };
         let rebuilt = catch_unwind(AssertUnwindSafe(|| replay::machine(&self.options, self.core.reader(), &self.fresh)));
         let error = match rebuilt {
-            Ok(Ok(machine)) => return self.machine = machine,
+            Ok(Ok(machine)) => {
+                self.machine = machine;
+                return self.machine.ready();
+            }
             Ok(Err(error)) => error,
             Err(panic) => StoreError::Broken {
                 reason: panic_text(panic.as_ref()),
             },
         };
         self.degrade(&error);
-        self.machine = (self.fresh)();
+        let cause = error.to_string();
+        self.lost = Some(StoreError::Degraded { cause });
     }
 
     /// The state as of the newest durable entry. Nothing may wait for a sync.

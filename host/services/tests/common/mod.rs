@@ -94,7 +94,16 @@ impl Host {
         Host::on(tempfile::tempdir().unwrap(), START).await
     }
 
+    /// With a config that was changed.
+    pub async fn with(change: impl FnOnce(&mut ServicesConfig)) -> Host {
+        Host::made(tempfile::tempdir().unwrap(), START, change).await
+    }
+
     pub async fn on(dir: tempfile::TempDir, now: u64) -> Host {
+        Host::made(dir, now, |_| {}).await
+    }
+
+    async fn made(dir: tempfile::TempDir, now: u64, change: impl FnOnce(&mut ServicesConfig)) -> Host {
         let clock = Arc::new(Hand(AtomicU64::new(now)));
         let mut config = ServicesConfig::new(dir.path().join("data"));
         config.clock = clock.clone();
@@ -105,6 +114,7 @@ impl Host {
             accuracy_m: 10.0,
             name: "Hall 3".to_owned(),
         });
+        change(&mut config);
         let services = tokio::task::spawn_blocking({
             let handle = tokio::runtime::Handle::current();
             move || {
