@@ -271,9 +271,8 @@ async fn a_top_up_happens_once() {
     host.check().await;
 }
 
-/// Not a benchmark: it catches a payment that became a hundred times slower.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn payments_of_many_share_their_syncs() {
+async fn payments_of_many_at_once_are_each_made_once() {
     let host = Host::new().await;
     let mut sheets = Vec::new();
     for n in 0..64 {
@@ -282,14 +281,11 @@ async fn payments_of_many_share_their_syncs() {
         ticket(host.call(&caller, Call::PaymentPay(order(&format!("S{n}"), 10))).await);
         sheets.push((host.last_sheet(&caller), caller));
     }
-    let begin = std::time::Instant::now();
     let all = sheets.iter().map(|(sheet, caller)| host.answer(caller, sheet, yes()));
     futures_util::future::join_all(all)
         .await
         .into_iter()
         .for_each(|answer| answer.unwrap());
-    eprintln!("64 payments at once: {:?}", begin.elapsed());
-    assert!(begin.elapsed() < Duration::from_secs(5));
     assert_eq!(host.earned(), 640);
     host.check().await;
 }

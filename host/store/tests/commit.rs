@@ -43,6 +43,36 @@ async fn commands_are_applied_once_each_and_survive() {
     check_projection(&commit).await;
 }
 
+#[tokio::test]
+async fn commands_that_wait_for_a_sync_share_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::new(Fault::Sync);
+    let (commit, _) = open_with(options(dir.path(), Arc::new(disk.clone()))).unwrap();
+    let before = disk.syncs.load(Ordering::SeqCst);
+    disk.slow.store(true, Ordering::SeqCst);
+    let mut waiting = Vec::new();
+    for _ in 0..64 {
+        let mut submitted = Box::pin(commit.submit(Ask::Add(1)));
+        // Asked once, so it is in the queue.
+        tokio::task::unconstrained(async {
+            tokio::select! {
+                biased;
+                _ = &mut submitted => panic!("answered before it was durable"),
+                () = std::future::ready(()) => {}
+            }
+        })
+        .await;
+        waiting.push(submitted);
+    }
+    disk.slow.store(false, Ordering::SeqCst);
+    for submitted in waiting {
+        submitted.await.unwrap();
+    }
+    let syncs = disk.syncs.load(Ordering::SeqCst) - before;
+    assert!((1..=4).contains(&syncs), "{syncs} syncs for 64 commands that waited for one");
+    assert_eq!(commit.submit(Ask::Sum).await.unwrap(), 64);
+}
+
 /// Copies the running folder at random moments; each copy, opened, has everything that was acknowledged before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_of_the_running_folder_recovers_what_was_acknowledged() {

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use youji_store::{
@@ -38,6 +38,10 @@ pub enum Fault {
 #[derive(Clone)]
 pub struct FaultyDisk {
     pub fault: Fault,
+    /// Syncs that were asked for.
+    pub syncs: Arc<AtomicU64>,
+    /// While this holds, a sync does not end.
+    pub slow: Arc<AtomicBool>,
     left: Arc<AtomicU64>,
 }
 
@@ -45,6 +49,8 @@ impl FaultyDisk {
     pub fn new(fault: Fault) -> Self {
         Self {
             fault,
+            syncs: Arc::default(),
+            slow: Arc::default(),
             left: Arc::new(AtomicU64::new(u64::MAX)),
         }
     }
@@ -122,6 +128,10 @@ impl DiskFile for FaultyFile {
         self.file.write_all_at(buf, offset)
     }
     fn sync_data(&self) -> io::Result<()> {
+        self.disk.syncs.fetch_add(1, Ordering::SeqCst);
+        while self.disk.slow.load(Ordering::SeqCst) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         if matches!(self.disk.fault, Fault::Sync | Fault::Dead) && self.disk.hit() {
             return Err(io::Error::from_raw_os_error(5));
         }
