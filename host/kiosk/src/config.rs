@@ -117,8 +117,10 @@ pub struct PosterPlace {
 /// Limits of the HTTP side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostLimits {
-    /// Connections at once.
+    /// Connections at once; an eighth of them is for this machine.
     pub connections: usize,
+    /// Connections of one address that is not this machine's.
+    pub connections_per_address: usize,
     /// Seats that a person sits at.
     pub seats: usize,
     /// Open sessions of one seat.
@@ -127,6 +129,8 @@ pub struct HostLimits {
     pub body_bytes: usize,
     /// Bytes of an uploaded picture.
     pub picture_bytes: usize,
+    /// Uploaded pictures in memory at once; half of the places are for this machine.
+    pub uploads: usize,
     /// Pictures decoded at once.
     pub decoders: usize,
     /// Bytes of a frame from the page.
@@ -157,10 +161,12 @@ impl Default for HostLimits {
     fn default() -> Self {
         HostLimits {
             connections: 1_024,
+            connections_per_address: 64,
             seats: 256,
             sessions_per_seat: 5,
             body_bytes: 64 << 10,
             picture_bytes: 12 << 20,
+            uploads: 16,
             decoders: 2,
             frame_bytes: 64 << 10,
             frames_per_second: 100,

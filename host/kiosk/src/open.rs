@@ -353,7 +353,7 @@ impl Host {
     fn watch_end(self: &Arc<Self>, session: &Session) {
         let host = Arc::downgrade(self);
         let session = session.clone();
-        tokio::spawn(async move {
+        self.endings.spawn(async move {
             let ended = session.ended().await;
             if let Some(host) = host.upgrade() {
                 host.session_ended(session.id(), &ended);

@@ -34,9 +34,15 @@ pub struct Operator {
 #[derive(Default)]
 struct State {
     hash: Option<String>,
+    /// Over the network, and at this machine.
+    doors: [Door; 2],
+    signed_in: Vec<([u8; 32], Instant)>,
+}
+
+#[derive(Default)]
+struct Door {
     wrong: u32,
     locked_until: Option<Instant>,
-    signed_in: Vec<([u8; 32], Instant)>,
 }
 
 impl Operator {
@@ -95,10 +101,13 @@ impl Operator {
     }
 
     /// Checks a PIN. Blocks for about 20 ms of work.
-    pub(crate) fn check(&self, pin: &str) -> Result<(), Problem> {
+    ///
+    /// Tries at this machine and tries over the network lock their own door only: nobody out there can keep the operator out here.
+    pub(crate) fn check(&self, pin: &str, here: bool) -> Result<(), Problem> {
+        let door = usize::from(here);
         let hash = {
             let mut state = self.state.lock();
-            if let Some(until) = state.locked_until {
+            if let Some(until) = state.doors[door].locked_until {
                 let left = until.saturating_duration_since(Instant::now());
                 if !left.is_zero() {
                     return Err(Problem::new(
@@ -110,7 +119,7 @@ impl Operator {
                     )
                     .with("wait", (left.as_secs() + 1).to_string()));
                 }
-                state.locked_until = None;
+                state.doors[door].locked_until = None;
             }
             let Some(hash) = state.hash.clone() else {
                 return Err(Problem::new(
@@ -122,10 +131,11 @@ impl Operator {
                 ));
             };
             // Counted before the check, so that many tries at once do not get more than the allowed number.
-            state.wrong += 1;
-            if state.wrong >= self.tries_max {
-                state.locked_until = Some(Instant::now() + self.lock);
-                state.wrong = 0;
+            let door = &mut state.doors[door];
+            door.wrong += 1;
+            if door.wrong >= self.tries_max {
+                door.locked_until = Some(Instant::now() + self.lock);
+                door.wrong = 0;
             }
             hash
         };
@@ -140,9 +150,7 @@ impl Operator {
                 "Look at the terminal where the kiosk was started.",
             ));
         }
-        let mut state = self.state.lock();
-        state.wrong = 0;
-        state.locked_until = None;
+        self.state.lock().doors[door] = Door::default();
         Ok(())
     }
 

@@ -83,7 +83,8 @@ fn publish(arguments: &Arguments) -> Result<ExitCode> {
         } else {
             Terminal::DarkBackground
         };
-        out::line(format_args!("\n{}{code}", drawn.terminal(terminal)));
+        out::drawing(format_args!("\n{}", drawn.terminal(terminal).trim_end_matches('\n')));
+        out::line(&code);
     }
     out::line("\nOpen the kiosk with `youji serve`, and scan it.");
     Ok(ExitCode::SUCCESS)

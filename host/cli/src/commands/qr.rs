@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         } else {
             Terminal::LightBackground
         };
-        out::line(code.terminal(terminal).trim_end_matches('\n'));
+        out::drawing(code.terminal(terminal).trim_end_matches('\n'));
         out::line(&text);
     }
     Ok(ExitCode::SUCCESS)

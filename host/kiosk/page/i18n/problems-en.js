@@ -57,6 +57,7 @@ export const problems = {
   cache: ['The host can’t keep the program', 'The disk is full or can’t be written; nothing was opened.', 'Tell the staff to look at the disk.'],
   io: ['The disk refused', 'It is full or can’t be written; nothing was changed.', 'Tell the staff to look at the disk.'],
   'in-use': ['In use', 'Another process has it; nothing was changed.', 'Try again in a while.'],
+  busy: ['Too many pictures at once', 'The host is reading as many as it can; this one was not taken.', 'Try again in a moment.'],
   full: ['All places are taken', 'Too many people are here at once; nothing was opened.', 'Try again in a moment.'],
   ended: ['It was closed again', 'It ended as it was opened; nothing was lost.', 'Open it again.'],
   exists: ['Please try again', 'It was not opened, and nothing was lost.', 'Open it again.'],

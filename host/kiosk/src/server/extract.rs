@@ -1,6 +1,7 @@
 //! Bodies within bounds, cookies, problem documents.
 
 use super::App;
+use super::net::Peer;
 use crate::problem::Problem;
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a small body may take to arrive.
 const SMALL_BODY: Duration = Duration::from_secs(10);
@@ -71,14 +73,49 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Object<T> {
     }
 }
 
-/// A picture of at most [`HostLimits::picture_bytes`](crate::HostLimits::picture_bytes).
-pub(crate) struct Picture(pub(crate) Bytes);
+/// A picture of at most [`HostLimits::picture_bytes`](crate::HostLimits::picture_bytes), and its place among those in memory.
+pub(crate) struct Picture {
+    pub(crate) bytes: Bytes,
+    pub(crate) _place: OwnedSemaphorePermit,
+}
+
+/// Pictures in memory at once. The machine's own screen does not wait for what comes over the network.
+pub(crate) struct Uploads {
+    here: Arc<Semaphore>,
+    network: Arc<Semaphore>,
+}
+
+impl Uploads {
+    pub(crate) fn new(limit: usize) -> Self {
+        let network = limit / 2;
+        Uploads {
+            here: Arc::new(Semaphore::new(limit - network)),
+            network: Arc::new(Semaphore::new(network)),
+        }
+    }
+
+    fn place(&self, peer: Option<Peer>) -> Option<OwnedSemaphorePermit> {
+        let here = peer.is_some_and(|peer| peer.0.is_loopback());
+        let places = if here { &self.here } else { &self.network };
+        Arc::clone(places).try_acquire_owned().ok()
+    }
+}
 
 impl FromRequest<Arc<App>> for Picture {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        read(request, app.host.config().limits.picture_bytes, PICTURE).await.map(Picture)
+        let place = app.uploads.place(request.extensions().get::<Peer>().copied()).ok_or_else(|| {
+            Problem::new(
+                503,
+                "busy",
+                "Too many pictures at once",
+                "The host is reading as many pictures as it can hold; this one was not taken.",
+                "Try again in a moment.",
+            )
+        })?;
+        let bytes = read(request, app.host.config().limits.picture_bytes, PICTURE).await?;
+        Ok(Picture { bytes, _place: place })
     }
 }
 

@@ -11,6 +11,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tracing::Instrument;
 
@@ -136,16 +137,17 @@ fn check_origin(headers: &HeaderMap, authority: &str, required: bool) -> Result<
     Ok(())
 }
 
-/// Whether a request was made at the machine itself.
-pub(crate) fn at_this_machine(headers: &HeaderMap) -> bool {
+/// Whether a request was made at the machine itself: by the address it came from, since anybody can write "localhost" into a header; and by
+/// the name it called, since a proxy on this machine carries the requests of others.
+pub(crate) fn at_this_machine(peer: IpAddr, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
-    host.starts_with("localhost") || host.starts_with("127.0.0.1") || host.starts_with("[::1]")
+    peer.is_loopback() && (host.starts_with("localhost") || host.starts_with("127.0.0.1") || host.starts_with("[::1]"))
 }
 
 /// Lets only this machine through.
 pub(crate) async fn this_machine(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    if peer.is_some_and(|peer| peer.is_loopback()) && at_this_machine(request.headers()) {
+    if peer.is_some_and(|peer| at_this_machine(peer, request.headers())) {
         return next.run(request).await;
     }
     Problem::new(

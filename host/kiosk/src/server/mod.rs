@@ -34,6 +34,7 @@ use crate::config::{ADDRESS_FILE, HostConfig};
 use crate::folder::write_private;
 use crate::host::{Host, HostError};
 use bucket::Buckets;
+use extract::Uploads;
 use seats::Seats;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,12 +47,13 @@ use youji_runtime::{EndReason, Receipt};
 /// What every handler sees.
 pub(crate) struct App {
     pub(crate) host: Arc<Host>,
-    pub(crate) seats: Seats,
+    pub(crate) seats: Arc<Seats>,
     /// Host headers that are answered.
     pub(crate) authorities: Vec<String>,
     pub(crate) requests: Buckets,
     pub(crate) visitors: Buckets,
     pub(crate) decoders: Semaphore,
+    pub(crate) uploads: Uploads,
     pub(crate) seat_cookie: String,
     pub(crate) operator_cookie: String,
     pub(crate) stop: watch::Receiver<bool>,
@@ -114,11 +116,12 @@ impl Server {
         let limits = config.limits.clone();
         let (stop, stopped) = watch::channel(false);
         let app = Arc::new(App {
-            seats: Seats::new(limits.seats),
+            seats: Arc::new(Seats::new(limits.seats)),
             authorities,
             requests: Buckets::new(f64::from(limits.requests_per_second), f64::from(limits.requests_per_second) * 10.0),
             visitors: Buckets::new(f64::from(limits.visitors_per_minute) / 60.0, f64::from(limits.visitors_per_minute)),
             decoders: Semaphore::new(limits.decoders),
+            uploads: Uploads::new(limits.uploads),
             seat_cookie: format!("youji-{port}"),
             operator_cookie: format!("youji-operator-{port}"),
             stop: stopped.clone(),
@@ -126,7 +129,7 @@ impl Server {
         });
         let router = routes::router(&app, tools);
         Server {
-            accepting: tokio::spawn(net::accept(listener, router, limits.connections, limits.shutdown, stopped)),
+            accepting: tokio::spawn(net::accept(listener, router, limits, stopped)),
             sweeping: tokio::spawn(sweep(Arc::clone(&app))),
             app,
             address,

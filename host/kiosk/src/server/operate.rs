@@ -3,6 +3,7 @@
 use super::App;
 use super::extract::{Object, Token, clear, token};
 use super::guard::at_this_machine;
+use super::net::Peer;
 use super::person::end_seat;
 use super::visit::complete;
 use crate::host::Host;
@@ -10,11 +11,11 @@ use crate::metrics::rss_bytes;
 use crate::money::{decimal, minor};
 use crate::posters::{self, Paper, Poster, Style, is_this_machine_only};
 use crate::problem::Problem;
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,9 +27,15 @@ pub(crate) struct PinBody {
     pin: String,
 }
 
-pub(crate) async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, Object(body): Object<PinBody>) -> Result<Response, Problem> {
+pub(crate) async fn sign_in(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    Object(body): Object<PinBody>,
+) -> Result<Response, Problem> {
     let host = Arc::clone(&app.host);
-    let checked = tokio::task::spawn_blocking(move || host.operator().check(&body.pin)).await;
+    let here = at_this_machine(peer.0, &headers);
+    let checked = tokio::task::spawn_blocking(move || host.operator().check(&body.pin, here)).await;
     let checked = checked.unwrap_or_else(|_| Err(Problem::shutting_down()));
     if let Err(problem) = checked {
         app.host.record("operator", json!({"action": "sign-in-refused"}));
@@ -37,7 +44,7 @@ pub(crate) async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, Obj
     let token = Token::new()?;
     app.host.operator().sign_in(token.hash);
     app.host.record("operator", json!({"action": "sign-in"}));
-    let secure = !at_this_machine(&headers) && app.host.public_url().starts_with("https:");
+    let secure = !here && app.host.public_url().starts_with("https:");
     Ok((token.set(&app.operator_cookie, secure), Json(json!({}))).into_response())
 }
 

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use youji_api::{PersonId, SessionId, codes};
 use youji_runtime::{Ended, Session};
@@ -164,6 +165,8 @@ fn prune(state: &mut State) {
 /// All seats, by the hash of their cookie's secret.
 pub(crate) struct Seats {
     all: Mutex<HashMap<[u8; 32], Arc<Seat>>>,
+    /// Counted up under the lock of `all` only.
+    reserved: AtomicUsize,
     limit: usize,
 }
 
@@ -171,6 +174,7 @@ impl Seats {
     pub(crate) fn new(limit: usize) -> Self {
         Seats {
             all: Mutex::default(),
+            reserved: AtomicUsize::new(0),
             limit,
         }
     }
@@ -187,27 +191,49 @@ impl Seats {
         self.all.lock().get(token).cloned()
     }
 
-    /// Whether one more fits; otherwise the phone that was quiet for longest, which has to go first.
-    pub(crate) fn room(&self) -> Result<Option<Arc<Seat>>, Problem> {
-        let all = self.all.lock();
-        if all.len() < self.limit {
-            return Ok(None);
+    /// Keeps a place for somebody who is about to sit down, before anything is made for them. When all are taken, the phone that was quiet
+    /// for longest is shown out: its seat comes along and has to be ended.
+    pub(crate) fn reserve(self: &Arc<Self>) -> Result<(Place, Option<Arc<Seat>>), Problem> {
+        // The cookie is a new one each time, so that nobody can prepare it.
+        let token = Token::new()?;
+        let mut all = self.all.lock();
+        let mut quiet = None;
+        if all.len() + self.reserved.load(Ordering::Relaxed) >= self.limit {
+            let found = all.values().filter(|seat| !seat.kiosk).min_by_key(|seat| seat.touched()).cloned();
+            let found = found.ok_or_else(|| {
+                Problem::new(
+                    503,
+                    "full",
+                    "All seats are taken",
+                    format!("{} people are here already.", self.limit),
+                    "Try again in a moment.",
+                )
+            })?;
+            all.remove(&found.token);
+            quiet = Some(found);
         }
-        let quiet = all.values().filter(|seat| !seat.kiosk).min_by_key(|seat| seat.touched());
-        quiet.cloned().map(Some).ok_or_else(|| {
-            Problem::new(
-                503,
-                "full",
-                "All seats are taken",
-                format!("{} people are here already.", self.limit),
-                "Try again in a moment.",
-            )
-        })
+        self.reserved.fetch_add(1, Ordering::Relaxed);
+        let kept = Kept(Arc::clone(self));
+        Ok((Place { kept, token }, quiet))
     }
 
-    /// Somebody sits down. The cookie is a new one each time, so that nobody can prepare it.
-    pub(crate) fn sit(&self, person: PersonId, visitor: bool, kiosk: bool) -> Result<(Token, Arc<Seat>), Problem> {
-        let token = Token::new()?;
+    pub(crate) fn remove(&self, seat: &Seat) {
+        self.all.lock().remove(&seat.token);
+    }
+}
+
+/// A place that is kept for somebody; free again when dropped.
+pub(crate) struct Place {
+    kept: Kept,
+    token: Token,
+}
+
+struct Kept(Arc<Seats>);
+
+impl Place {
+    /// Somebody sits down.
+    pub(crate) fn sit(self, person: PersonId, visitor: bool, kiosk: bool) -> Token {
+        let Place { kept, token } = self;
         let seat = Arc::new(Seat {
             token: token.hash,
             person,
@@ -221,11 +247,13 @@ impl Seats {
                 over: false,
             }),
         });
-        self.all.lock().insert(token.hash, Arc::clone(&seat));
-        Ok((token, seat))
+        kept.0.all.lock().insert(token.hash, seat);
+        token
     }
+}
 
-    pub(crate) fn remove(&self, seat: &Seat) {
-        self.all.lock().remove(&seat.token);
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.reserved.fetch_sub(1, Ordering::Relaxed);
     }
 }

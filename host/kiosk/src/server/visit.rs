@@ -5,7 +5,7 @@ use super::extract::{Object, Picture, clear, token};
 use super::guard::{AtSeat, at_this_machine};
 use super::net::Peer;
 use super::person::{end_seat, person_json};
-use super::seats::{Here, Seat};
+use super::seats::{Here, Place, Seat};
 use crate::decode::{self, DecodeError};
 use crate::host::Host;
 use crate::open::{OpenRequest, Target};
@@ -51,7 +51,7 @@ fn language(app: &App, headers: &HeaderMap, person: Option<&Person>) -> String {
     language_or(first, &app.host.config.language).to_owned()
 }
 
-pub(crate) async fn state(State(app): State<Arc<App>>, headers: HeaderMap) -> Json<Value> {
+pub(crate) async fn state(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Json<Value> {
     let host = &app.host;
     let config = host.config();
     let seat = seat_of(&app, &headers);
@@ -70,7 +70,7 @@ pub(crate) async fn state(State(app): State<Arc<App>>, headers: HeaderMap) -> Js
             "lan": config.lan,
             "address": host.public_url(),
             "demo": config.demo,
-            "atKiosk": at_this_machine(&headers),
+            "atKiosk": at_this_machine(peer.0, &headers),
         },
         "person": person.as_ref().map(|person| person_json(host, person)),
         "programs": programs,
@@ -101,8 +101,10 @@ pub(crate) async fn visitor(
     }
     complete(async move {
         let language = language_or(&body.language, &app.host.config.language).to_owned();
+        // First the place, then the person: who finds no place leaves nobody behind.
+        let place = make_place(&app, &headers).await?;
         let person = app.host.services.create_visitor(&language).await?;
-        sit_down(&app, &headers, &person).await
+        Ok(sit_down(&app, place, at_this_machine(peer.0, &headers), &person))
     })
     .await
 }
@@ -115,6 +117,7 @@ pub(crate) struct SignInBody {
 
 pub(crate) async fn sign_in(
     State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     Object(body): Object<SignInBody>,
 ) -> Result<Response, Problem> {
@@ -128,24 +131,29 @@ pub(crate) async fn sign_in(
             }
             problem
         })?;
-        sit_down(&app, &headers, &person).await
+        let place = make_place(&app, &headers).await?;
+        Ok(sit_down(&app, place, at_this_machine(peer.0, &headers), &person))
     })
     .await
 }
 
-/// At a fresh seat; whoever sat at this device before is gone first.
-async fn sit_down(app: &Arc<App>, headers: &HeaderMap, person: &Person) -> Result<Response, Problem> {
+/// A place at a fresh seat; whoever sat at this device before is gone first.
+async fn make_place(app: &Arc<App>, headers: &HeaderMap) -> Result<Place, Problem> {
     if let Some(before) = seat_of(app, headers) {
         end_seat(app, &before, EndReason::Reset, "replaced").await;
     }
-    if let Some(quiet) = app.seats.room()? {
+    let (place, quiet) = app.seats.reserve()?;
+    if let Some(quiet) = quiet {
         end_seat(app, &quiet, EndReason::Idle, "idle").await;
     }
-    let kiosk = at_this_machine(headers);
-    let (token, _) = app.seats.sit(person.id.clone(), person.visitor, kiosk)?;
+    Ok(place)
+}
+
+fn sit_down(app: &Arc<App>, place: Place, kiosk: bool, person: &Person) -> Response {
+    let token = place.sit(person.id.clone(), person.visitor, kiosk);
     let secure = !kiosk && app.host.public_url().starts_with("https:");
     let cookie = token.set(&app.seat_cookie, secure);
-    Ok((cookie, Json(person_json(&app.host, person))).into_response())
+    (cookie, Json(person_json(&app.host, person))).into_response()
 }
 
 pub(crate) async fn reset(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
@@ -159,7 +167,7 @@ pub(crate) async fn reset(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     .await
 }
 
-pub(crate) async fn decode(State(app): State<Arc<App>>, Picture(bytes): Picture) -> Result<Json<Value>, Problem> {
+pub(crate) async fn decode(State(app): State<Arc<App>>, Picture { bytes, .. }: Picture) -> Result<Json<Value>, Problem> {
     let app_for_place = Arc::clone(&app);
     let _place = app_for_place.decoders.acquire().await.map_err(|_| Problem::shutting_down())?;
     let decoded = tokio::task::spawn_blocking(move || decode::decode(&bytes)).await;

@@ -4,6 +4,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,9 @@ use youji_package::{Draft, PackageLimits, PublisherKey};
 use youji_runtime::Compiler;
 
 pub const PROGRAM: &str = "org.example.trial";
+
+/// How long an answer or a frame may take: some compile a program, unoptimised, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The guest that behaves as its launch tells it; built once a process.
 fn guest() -> Vec<u8> {
@@ -119,6 +123,16 @@ impl Kiosk {
         }
     }
 
+    /// The publisher takes money from now on.
+    pub async fn enrol_shop(&self) {
+        let shop = youji_services::Merchant {
+            publisher: key().id(),
+            id: String::new(),
+            name: youji_services::Names::new("试", "Trial Shop"),
+        };
+        self.host.services().enrol_merchant(shop).await.expect("enrolled");
+    }
+
     pub fn authority(&self) -> String {
         format!("localhost:{}", self.server.address().port())
     }
@@ -130,6 +144,7 @@ impl Kiosk {
     pub fn device(&self) -> Device {
         Device {
             authority: self.authority(),
+            at: Ipv4Addr::LOCALHOST.into(),
             cookies: Vec::new(),
         }
     }
@@ -155,6 +170,8 @@ impl Kiosk {
 #[derive(Clone)]
 pub struct Device {
     pub authority: String,
+    /// Address of the kiosk that it calls, and so the one that it calls from.
+    pub at: IpAddr,
     pub cookies: Vec<(String, String)>,
 }
 
@@ -212,7 +229,8 @@ impl Device {
     /// As [`send`](Self::send), without a content length.
     pub async fn send_raw(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let port = self.authority.rsplit(':').next().expect("a port");
-        let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("the kiosk answers");
+        let address = SocketAddr::new(self.at, port.parse().expect("a port"));
+        let mut stream = TcpStream::connect(address).await.expect("the kiosk answers");
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         let given = |name: &str| headers.iter().any(|(found, _)| *found == name);
         if !given("host") {
@@ -229,7 +247,7 @@ impl Device {
         // A host that refuses a body early closes before it has all of it.
         let _ = stream.write_all(body).await;
         let mut bytes = Vec::new();
-        let _ = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes))
+        let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes))
             .await
             .expect("an answer in time");
         let answer = parse(&bytes);
@@ -348,9 +366,7 @@ impl Page {
     /// The next frame; none when the host closed, with code and reason in `seen`.
     pub async fn next(&mut self) -> Option<Value> {
         loop {
-            let message = tokio::time::timeout(Duration::from_secs(20), self.socket.next())
-                .await
-                .expect("a frame in time");
+            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
             match message {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).expect("JSON");
@@ -446,5 +462,14 @@ impl Page {
             .await;
         self.until_match(|frame| frame["t"] == "ack" && frame["eventId"] == event_id, "ack")
             .await
+    }
+}
+
+/// Waits until something holds.
+pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(tokio::time::Instant::now() < end, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
