@@ -9,7 +9,7 @@ use crate::flow::Flow;
 use crate::keys;
 use crate::order::Mode;
 use crate::people::nobody;
-use crate::services::{Services, limit};
+use crate::services::{Services, limit, store_failure};
 use crate::state::{OrderPhase, OrderState, State};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -248,13 +248,10 @@ impl Services {
         if most > PAGE {
             return Err(limit(format!("at most {PAGE} records at once, {most} were asked for")));
         }
-        let chain = self
-            .state
-            .read()
-            .people
-            .get(person)
-            .map(|person| person.audit.clone())
-            .ok_or_else(nobody)?;
+        let id = person.clone();
+        // In order with commands: what the state shows earlier may not be in the projection yet.
+        let chain = self.log.read(move |core| core.state.read().people.get(&id).map(|person| person.audit.clone()));
+        let chain = chain.await.map_err(|error| store_failure(&error))?.ok_or_else(nobody)?;
         let numbers = chain.first().max(after.saturating_add(1))..=chain.last;
         let places: Vec<Vec<u8>> = numbers.take(most).map(|number| keys::audit(&person.0, number)).collect();
         let found = self.fetch(&places).await?;
