@@ -8,7 +8,7 @@ use crate::order::Mode;
 use crate::say::Say;
 use crate::services::Services;
 use crate::settle::{Planned, Written};
-use crate::state::{OrderPhase, OrderState};
+use crate::state::{OrderPhase, OrderState, State};
 use crate::{money, moves::Moved};
 use youji_api::{Failure, PersonId, ProgramId, codes};
 
@@ -16,6 +16,16 @@ use youji_api::{Failure, PersonId, ProgramId, codes};
 const ROUND: usize = 256;
 /// Plans again at most so many times in one round.
 const AGAIN: usize = 16;
+
+impl State {
+    /// Orders of which something is held from a person or for them.
+    pub(crate) fn held_for(&self, person: &PersonId) -> impl Iterator<Item = &(ProgramId, String)> {
+        self.flows.open.iter().filter(move |(program, order_no)| {
+            let order = self.order(program, order_no);
+            order.is_some_and(|order| order.person == *person || order.flow.to.as_ref() == Some(person))
+        })
+    }
+}
 
 impl Services {
     /// Settles what is due. The list stands in the state, so what was due while the host was off is settled after its start.
@@ -39,11 +49,7 @@ impl Services {
     pub(crate) async fn settle_for(&self, person: &PersonId) -> Result<(), Failure> {
         let theirs: Vec<(ProgramId, String)> = {
             let state = self.state.read();
-            let concerns = |(program, order_no): &&(ProgramId, String)| {
-                let order = state.order(program, order_no);
-                order.is_some_and(|order| order.person == *person || order.flow.to.as_ref() == Some(person))
-            };
-            state.flows.open.iter().filter(concerns).cloned().collect()
+            state.held_for(person).cloned().collect()
         };
         for (program, order_no) in theirs {
             self.expire(&program, &order_no, Some(person), |_| true).await?;

@@ -13,6 +13,9 @@ use youji_store::KeyError;
 /// How long a paid row that staff read outlives its owner, in milliseconds: an order that is still being cooked.
 const PAID_ROW_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// Settles again at most so many times: a confirmation that was under way may hold something after all was settled.
+const AGAIN: usize = 16;
+
 impl Services {
     /// Erases a person: key destroyed, projections removed. Ledger and audit stay under a pseudonym. A row that was paid and that staff
     /// read stays for a day, without its owner: it is the merchant's record of what was sold. End the person's sessions first.
@@ -144,16 +147,33 @@ impl Services {
         Ok(erased)
     }
 
-    /// Removes what the destroyed key sealed, and takes a visitor's money back.
+    /// Removes what the destroyed key sealed, and takes a visitor's money back. What came to be held meanwhile is settled before.
     async fn erase(&self, id: &PersonId) -> Result<Erased, Failure> {
+        for _ in 0..AGAIN {
+            if let Some(erased) = self.erase_settled(id).await? {
+                return Ok(erased);
+            }
+            self.settle_for(id).await?;
+        }
+        Err(Failure::new(
+            codes::FAILED,
+            "money of this person goes on being held; nothing of theirs can be read any more, and repeating it erases the rest",
+        ))
+    }
+
+    /// None: something is held from the person, or for them.
+    async fn erase_settled(&self, id: &PersonId) -> Result<Option<Erased>, Failure> {
         let wallet = self.wallet(id);
         let back = self.host.number(&[b"return", id.as_str().as_bytes()]);
         let ledger = self.ledger_number;
         let person = id.clone();
         self.commit(move |state, _| {
             let Some(mine) = state.people.get(&person) else {
-                return Ok((Vec::new(), Erased::default()));
+                return Ok((Vec::new(), Some(Erased::default())));
             };
+            if state.held_for(&person).next().is_some() {
+                return Ok((Vec::new(), None));
+            }
             let counts = count(state, &person, mine);
             let rest = state.ledger.account(wallet).map_or(0, |wallet| wallet.available());
             let mut changes = Vec::new();
@@ -175,7 +195,7 @@ impl Services {
                 purpose: None,
             });
             changes.push(Change::Gone { person });
-            Ok((changes, counts))
+            Ok((changes, Some(counts)))
         })
         .await
     }

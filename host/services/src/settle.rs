@@ -117,6 +117,11 @@ impl Services {
         for _ in 0..AGAIN {
             let order = self.snapshot(&caller.program, order_no).ok_or_else(|| no_order(order_no))?;
             may(&order)?;
+            if matches!(wish, Move::Refund { .. }) && !self.alive(&order.person) {
+                return Err(not_found(
+                    "whoever paid this was forgotten, and their wallet went with them; nothing was moved: give it back in another way",
+                ));
+            }
             let moved = plan(&order, wish, &self.legs(&caller.program, order_no, &order), self.now())?;
             let outcome = acted(wish, order_no, &moved);
             let outcome = Event::completed(ticket, outcome);
@@ -225,8 +230,10 @@ impl Services {
         Ok(planned)
     }
 
+    /// Whether somebody is there, and is not being forgotten in this moment: nothing can be sealed for them then.
     pub(crate) fn alive(&self, person: &PersonId) -> bool {
-        self.state.read().people.contains_key(person)
+        let known = self.state.read().people.contains_key(person);
+        known && self.ring.has(person.as_str())
     }
 
     /// Stored name of who is paid.

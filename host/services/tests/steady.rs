@@ -3,7 +3,10 @@
 mod common;
 
 use common::{Host, order, put, ticket, yes};
-use youji_api::{Call, Fields};
+use std::time::Duration;
+use youji_api::call::Order;
+use youji_api::caller::Caller;
+use youji_api::{Call, Fields, Reply};
 
 /// A put whose parties are those.
 fn put_with(collection: &str, key: &str, parties: String) -> Call {
@@ -65,4 +68,72 @@ async fn a_value_that_has_no_room_is_refused_before_it_is_written() {
     host.answer(&caller, &host.last_sheet(&caller), yes()).await.unwrap();
     assert_eq!(host.outcome(&caller, asked).unwrap().fields.text("outcome"), "done");
     host.check().await;
+}
+
+fn act(number: &str, action: &str) -> Call {
+    Call::PaymentAct {
+        order_no: number.to_owned(),
+        action: action.to_owned(),
+        options: Fields::new(),
+    }
+}
+
+async fn lookup(host: &Host, caller: &Caller, number: &str) -> Fields {
+    let call = Call::PaymentLookup {
+        order_no: number.to_owned(),
+        options: Fields::new(),
+    };
+    match host.call(caller, call).await {
+        Ok(Reply::Fields(fields)) => fields,
+        other => panic!("fields expected, {other:?} came"),
+    }
+}
+
+async fn pay(host: &Host, caller: &Caller, wanted: Order) {
+    let asked = ticket(host.call(caller, Call::PaymentPay(wanted)).await);
+    host.answer(caller, &host.last_sheet(caller), yes()).await.unwrap();
+    assert_eq!(host.outcome(caller, asked).unwrap().fields.text("outcome"), "done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_given_back_to_a_wallet_that_nobody_has() {
+    let host = Host::new().await;
+    let (guest, cook) = (host.visitor().await, host.visitor().await);
+    let caller = host.session(&guest).await;
+    let staff = host.session_as(&cook, "noodles", &["kitchen"]).await;
+    pay(&host, &caller, order("G1", 3_600)).await;
+    host.services.forget(&guest.id).await.unwrap();
+    let refused = host.call(&staff, act("G1", "refund")).await.unwrap_err();
+    assert_eq!(refused.code, "not-found");
+    assert!(refused.message.contains("forgotten"), "{}", refused.message);
+    let known = lookup(&host, &staff, "G1").await;
+    assert_eq!((known.text("state"), known.integer("refunded")), ("succeeded", Some(0)));
+    assert_eq!(host.earned(), 3_600, "it stays where it can be given back from");
+    host.check().await;
+}
+
+/// A confirmation that was under way when everything was settled, or a power cut between the key and the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_is_settled_also_after_the_key_is_gone() {
+    let host = Host::new().await;
+    let (guest, cook) = (host.visitor().await, host.visitor().await);
+    let caller = host.session(&guest).await;
+    let mut held = order("H1", 5_000);
+    held.options.set("mode", "deposit");
+    pay(&host, &caller, held).await;
+    let copy = tempfile::tempdir().unwrap();
+    common::copy_dir(&host.dir.path().join("data"), &copy.path().join("data"));
+    let ring = youji_store::Keyring::open(&copy.path().join("data/keys")).unwrap();
+    ring.destroy(guest.id.as_str()).unwrap();
+    let after = Host::on(copy, common::START + 1).await;
+    let staff = after.session_as(&cook, "noodles", &["kitchen"]).await;
+    for _ in 0..500 {
+        if lookup(&after, &staff, "H1").await.text("state") == "canceled" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(lookup(&after, &staff, "H1").await.text("state"), "canceled");
+    assert_eq!(after.earned(), 0);
+    after.check().await;
 }
