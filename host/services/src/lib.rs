@@ -16,6 +16,7 @@
 //! | `merchants`, `order`, `payment`, `confirm`, `money` | who is paid, what an order must be, its sheet, the one act of a payment |
 //! | `acts`, `moves`, `settle`, `due` | what is done with orders that are paid or held: by people, and by time |
 //! | `flow`, `legs`, `packet`, `receipts`, `say` | what is held; ledger transfers; shares; signed receipts; the host's own words |
+//! | [`books`], `statement` | the log replayed and checked from outside, statements and exports |
 //! | `profile`, `audit` | what a person says about themselves; every use of it and of money, in a chain |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | `opening` | one program opens a page of another |
@@ -27,6 +28,7 @@ mod acts;
 mod apply;
 mod audit;
 mod blob;
+pub mod books;
 mod caps;
 mod change;
 pub mod config;
@@ -66,13 +68,16 @@ pub mod sign;
 mod small;
 mod sound;
 mod state;
+mod statement;
 mod storage;
 mod tokens;
 mod watch;
 
 pub use audit::{AuditRecord, verify_audit};
+pub use books::{Books, BooksError, Divergence, Verified};
 pub use config::{Clock, Directory, Openable, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
 pub use login::Exchanged;
 pub use model::{ConsentRow, Counter, DayCounts, Erased, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};
 pub use profile::PROFILE_FIELDS;
 pub use services::{OpenError, Services};
+pub use statement::{ExportFormat, Statement, StatementLine};

@@ -13,13 +13,20 @@ pub(crate) fn currency(code: &str) -> Option<(u32, u32)> {
     })
 }
 
+/// The code of an ISO 4217 number.
+pub(crate) fn code_of(number: u32) -> Option<&'static str> {
+    let known = ["CNY", "EUR", "HKD", "JPY", "SGD", "USD"];
+    known.into_iter().find(|code| currency(code).is_some_and(|(found, _)| found == number))
+}
+
 /// In the currency's decimal places, such as "36.00".
-pub(crate) fn decimal(amount: u64, code: &str) -> String {
+pub(crate) fn decimal(amount: impl Into<u128>, code: &str) -> String {
+    let amount = amount.into();
     let places = currency(code).map_or(2, |(_, places)| places);
     if places == 0 {
         return amount.to_string();
     }
-    let unit = 10_u64.pow(places);
+    let unit = 10_u128.pow(places);
     format!("{}.{:0width$}", amount / unit, amount % unit, width = places as usize)
 }
 
@@ -40,9 +47,9 @@ mod tests {
 
     #[test]
     fn amounts_have_the_places_of_their_currency() {
-        assert_eq!(decimal(3_605, "CNY"), "36.05");
-        assert_eq!(decimal(5, "CNY"), "0.05");
-        assert_eq!(decimal(500, "JPY"), "500");
+        assert_eq!(decimal(3_605_u64, "CNY"), "36.05");
+        assert_eq!(decimal(5_u64, "CNY"), "0.05");
+        assert_eq!(decimal(500_u64, "JPY"), "500");
         assert_eq!(with_sign(0, "CNY"), "¥0.00");
     }
 }
