@@ -125,8 +125,12 @@ export class Session {
     } else if (frame.t === 'usage') this.used(frame);
     else if (frame.t === 'call') this.called(frame);
     else if (frame.t === 'sheet') this.sheets.open(frame.sheet, frame.problem ?? frame.sheet?.problem);
-    else if (frame.t === 'sheet-gone') this.sheets.gone(frame.id);
-    else if (frame.t === 'inbox') this.on.inbox(frame, this);
+    else if (frame.t === 'sheet-gone') {
+      const { now } = this.sheets;
+      const where = now?.sheet.id === frame.id ? now.sheet.kind : undefined;
+      this.sheets.gone(frame.id);
+      if (frame.problem) this.on.notOpened(new Problem(frame.problem, { where }));
+    } else if (frame.t === 'inbox') this.on.inbox(frame, this);
     else if (frame.t === 'scan') this.on.scan(this, frame.ticket);
     else if (frame.t === 'idle') this.on.idle(frame.inMs);
     else if (frame.t === 'opened') this.on.opened(frame.opened);

@@ -2,7 +2,7 @@
 
 use crate::money;
 use crate::moves::{Move, Parts, gives, permit, plan};
-use crate::outcomes::{coded, fields};
+use crate::outcomes::coded;
 use crate::services::{Services, limit};
 use crate::sessions::What;
 use crate::settle::{no_order, order_fields, whole};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use youji_api::caller::Caller;
 use youji_api::{Event, Failure, Fields, Reply, Sheet, SheetId, SheetKind, SheetTerms, Ticket};
 
-const CALL: &str = "payment.act";
+pub(crate) const CALL: &str = "payment.act";
 
 /// An act whose sheet is open.
 #[derive(Debug)]
@@ -119,8 +119,8 @@ impl Services {
     }
 
     /// The sheet of an act was declined, or lapsed.
-    pub(crate) async fn close_act(&self, caller: &Caller, ticket: Ticket, open: &OpenAct, outcome: &str) -> Result<(), Failure> {
-        let fields = fields(CALL, outcome)
+    pub(crate) async fn close_act(&self, caller: &Caller, ticket: Ticket, open: &OpenAct, outcome: Fields) -> Result<(), Failure> {
+        let fields = outcome
             .with("order-no", open.order_no.as_str())
             .with("action", open.wish.name());
         self.complete(caller, Event::completed(ticket, fields), Vec::new()).await

@@ -2,6 +2,7 @@
 
 use crate::change::Change;
 use crate::keys;
+use crate::outcomes::fields_of;
 use crate::services::{Services, not_found, store_failure};
 use crate::sessions::Live;
 use async_trait::async_trait;
@@ -101,7 +102,7 @@ impl Capabilities for Services {
             if let Some(deliver) = self.deliver() {
                 deliver.withdraw(caller.session, sheet);
             }
-            self.lapse(&live.caller, asked, "expired").await;
+            self.lapse(&live.caller, asked, fields_of("expired")).await;
         }
         if let Err(failure) = self.save(caller, saved).await {
             tracing::warn!(%failure, session = %caller.session, "saved state was not kept");

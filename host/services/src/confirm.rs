@@ -63,10 +63,9 @@ impl Services {
             let fields = coded(CALL, "failed", refused);
             return self.close_order(caller, &open.order.order_no, open.ticket, fields).await;
         }
-        Err(Failure::new(
-            codes::CONFLICT,
-            "too many join this pool at once; nothing was charged, try again",
-        ))
+        // Too many join this pool at once.
+        let fields = coded(CALL, "failed", codes::CONFLICT);
+        self.close_order(caller, &open.order.order_no, open.ticket, fields).await
     }
 
     /// The order as paid or held, or the code of why that can't be.

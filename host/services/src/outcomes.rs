@@ -11,6 +11,11 @@ pub(crate) fn fields(call: &str, outcome: &str) -> Fields {
     Fields::new().with("call", call).with("outcome", outcome)
 }
 
+/// The same, for whatever call it is.
+pub(crate) fn fields_of(outcome: &str) -> impl FnOnce(&str) -> Fields {
+    move |call| fields(call, outcome)
+}
+
 /// The same, with a code.
 pub(crate) fn coded(call: &str, outcome: &str, code: &str) -> Fields {
     fields(call, outcome).with("code", code)

@@ -1,10 +1,13 @@
 //! Sheets: shown to one session, answered once.
 
+use crate::acts::CALL as ACT;
+use crate::outcomes::{coded, fields, fields_of};
+use crate::profile::check_field;
 use crate::services::{Services, limit, not_found};
 use crate::sessions::{Asked, What};
 use std::sync::Arc;
 use youji_api::caller::Caller;
-use youji_api::{Answer, Event, Failure, SessionId, Sheet, SheetId, codes};
+use youji_api::{Answer, Event, Failure, Fields, SessionId, Sheet, SheetId, codes};
 
 fn gone() -> Failure {
     not_found("no such sheet is open in this session; it may have been answered or withdrawn")
@@ -58,8 +61,10 @@ impl Services {
     /// Answers a sheet. Only the session that it was shown to may, and only once. Carried out even if the caller stops waiting.
     ///
     /// # Errors
-    /// "not-found" for a sheet that is not open there; "denied" for a wrong PIN (the sheet stays open); "limit" while locked out.
-    /// A payment that could not be made (balance, a conflicting row) is `Ok`: its outcome says so.
+    /// "denied" for a wrong PIN, "limit" while locked out, "invalid" or "limit" for a value that can't be given: the sheet stays open.
+    /// "not-found" for a sheet that is not open there, or has expired; anything else for what could not be carried out: the sheet is
+    /// withdrawn, and its outcome says "failed" (for "in-doubt" only a restart tells). A payment that could not be made (balance, a
+    /// conflicting row) is `Ok`: its outcome says so.
     pub async fn answer(&self, session: SessionId, sheet: SheetId, answer: Answer) -> Result<(), Failure> {
         let closing = || Failure::new(codes::FAILED, "the host is closing");
         let me = self.me.upgrade().ok_or_else(closing)?;
@@ -72,6 +77,9 @@ impl Services {
             let live = self.live.lock();
             let live = live.get(&session).ok_or_else(gone)?;
             let asked = live.sheets.get(&sheet).ok_or_else(gone)?;
+            if let What::Consent { scopes, .. } = &asked.what {
+                check_values(scopes, &answer)?;
+            }
             (live.caller.clone(), matches!(asked.what, What::Payment(_) | What::Act(_)))
         };
         let has_pin = || self.state.read().people.get(&caller.person).is_some_and(|person| person.has_pin);
@@ -81,43 +89,59 @@ impl Services {
         // Whoever takes the sheet out answers it; a second answer finds none.
         let taken = self.live.lock().get_mut(&session).and_then(|live| live.sheets.remove(&sheet));
         let asked = taken.ok_or_else(gone)?;
-        if asked.until < self.now() {
-            self.lapse(&caller, asked, "expired").await;
-            return Err(not_found("this sheet has expired; nothing was done"));
+        let expired = asked.until < self.now();
+        let done = match expired {
+            true => Err(not_found("this sheet has expired; nothing was done")),
+            false => self.carry(&caller, &asked, answer).await,
+        };
+        let Err(failure) = done else { return Ok(()) };
+        // Nobody can answer it any more, so it leaves the screen, and its program learns that nothing came of it.
+        if let Some(deliver) = self.deliver() {
+            deliver.withdraw(session, sheet);
         }
-        match asked.what {
-            What::Payment(open) if answer.accepted => self.confirm(&caller, &open).await,
+        match failure.code.as_str() {
+            _ if expired => self.lapse(&caller, asked, fields_of("expired")).await,
+            codes::IN_DOUBT => {}
+            code => self.lapse(&caller, asked, |call| coded(call, "failed", code)).await,
+        }
+        Err(failure)
+    }
+
+    /// Carries out what was answered.
+    async fn carry(&self, caller: &Arc<Caller>, asked: &Asked, answer: Answer) -> Result<(), Failure> {
+        match &asked.what {
+            What::Payment(open) if answer.accepted => self.confirm(caller, open).await,
             What::Payment(open) => {
-                let declined = crate::outcomes::fields(crate::payment::CALL, "declined");
-                self.close_order(&caller, &open.order.order_no, asked.ticket, declined).await
+                let declined = fields(crate::payment::CALL, "declined");
+                self.close_order(caller, &open.order.order_no, asked.ticket, declined).await
             }
-            What::Act(open) if answer.accepted => self.confirm_act(&caller, asked.ticket, &open).await,
-            What::Act(open) => self.close_act(&caller, asked.ticket, &open, "declined").await,
-            What::Consent { scopes, call } => self.decide_consent(&caller, asked.ticket, &scopes, &answer, &call).await,
+            What::Act(open) if answer.accepted => self.confirm_act(caller, asked.ticket, open).await,
+            What::Act(open) => self.close_act(caller, asked.ticket, open, fields(ACT, "declined")).await,
+            What::Consent { scopes, call } => self.decide_consent(caller, asked.ticket, scopes, &answer, call).await,
             What::Subscribe { all, ask } => {
                 let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
-                self.decide_templates(&caller, asked.ticket, &all, &ask, &chosen).await
+                self.decide_templates(caller, asked.ticket, all, ask, &chosen).await
             }
             What::Open(target) => {
-                self.decide_open(session, asked.ticket, &target, answer.accepted);
+                self.decide_open(caller.session, asked.ticket, target, answer.accepted);
                 Ok(())
             }
         }
     }
 
-    /// Ends a sheet that nobody answered. What is not said counts as not decided.
-    pub(crate) async fn lapse(&self, caller: &Arc<Caller>, asked: Asked, outcome: &str) {
+    /// Ends a sheet without an answer that was carried out. What is not said counts as not decided. `outcome` is made of the call's name.
+    pub(crate) async fn lapse(&self, caller: &Arc<Caller>, asked: Asked, outcome: impl FnOnce(&str) -> Fields) {
         let call = match &asked.what {
             What::Payment(open) => {
                 let order_no = &open.order.order_no;
-                let fields = crate::outcomes::fields(crate::payment::CALL, outcome);
+                let fields = outcome(crate::payment::CALL);
                 if let Err(failure) = self.close_order(caller, order_no, asked.ticket, fields).await {
                     tracing::warn!(%failure, "an order whose sheet lapsed stays open until the next launch");
                 }
                 return;
             }
             What::Act(open) => {
-                if let Err(failure) = self.close_act(caller, asked.ticket, open, outcome).await {
+                if let Err(failure) = self.close_act(caller, asked.ticket, open, outcome(ACT)).await {
                     tracing::warn!(%failure, "nobody was told that a sheet lapsed");
                 }
                 return;
@@ -129,8 +153,7 @@ impl Services {
             What::Subscribe { .. } => "messaging.subscribe".to_owned(),
             What::Open(_) => "navigation.open".to_owned(),
         };
-        let fields = crate::outcomes::fields(&call, outcome);
-        self.tell(caller.session, Event::completed(asked.ticket, fields));
+        self.tell(caller.session, Event::completed(asked.ticket, outcome(&call)));
     }
 
     /// Ends sheets whose time is over.
@@ -152,7 +175,20 @@ impl Services {
             if let Some(deliver) = self.deliver() {
                 deliver.withdraw(session, id);
             }
-            self.lapse(&caller, asked, "expired").await;
+            self.lapse(&caller, asked, fields_of("expired")).await;
         }
     }
+}
+
+/// Values that would be refused: asked before the sheet is taken away, so that they can be put right on it.
+fn check_values(scopes: &[String], answer: &Answer) -> Result<(), Failure> {
+    for (scope, value) in &answer.values {
+        if let Some(name) = scope.strip_prefix("identity.")
+            && scopes.contains(scope)
+            && answer.chosen.contains(scope)
+        {
+            check_field(name, value)?;
+        }
+    }
+    Ok(())
 }

@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{Host, order, put, ticket, yes};
+use common::{Host, choose, order, put, ticket, yes};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use youji_api::call::Order;
 use youji_api::caller::Caller;
-use youji_api::{Call, Fields, Reply};
+use youji_api::{Answer, Call, Fields, PersonId, Reply, Sheet};
 
 /// A put whose parties are those.
 fn put_with(collection: &str, key: &str, parties: String) -> Call {
@@ -136,4 +137,77 @@ async fn what_is_held_is_settled_also_after_the_key_is_gone() {
     assert_eq!(lookup(&after, &staff, "H1").await.text("state"), "canceled");
     assert_eq!(after.earned(), 0);
     after.check().await;
+}
+
+/// The key of what a person has in "noodles" is gone, whoever still knows its name.
+fn destroy_own_key(host: &Host, person: &PersonId) {
+    let ring = youji_store::Keyring::open(&host.dir.path().join("data/keys")).unwrap();
+    ring.destroy(&format!("{person}/noodles/0")).unwrap();
+}
+
+fn withdrawn(host: &Host, caller: &Caller, sheet: &Sheet) -> bool {
+    host.heard.withdrawn.lock().unwrap().contains(&(caller.session, sheet.id))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sheet_that_can_not_be_carried_out_leaves_the_screen() {
+    let host = Host::new().await;
+    let (buyer, seller, rider) = (host.visitor().await, host.visitor().await, host.visitor().await);
+    let (buys, sells, rides) = (host.session(&buyer).await, host.session(&seller).await, host.session(&rider).await);
+    let to = host.services.open_id(&seller.id, &sells.program);
+    // Something in the way that is neither balance nor row: the payee's event can't be sealed.
+    destroy_own_key(&host, &seller.id);
+    let mut gift = order("S1", 700);
+    gift.options.set("to", to.as_str());
+    let asked = ticket(host.call(&buys, Call::PaymentPay(gift)).await);
+    let sheet = host.last_sheet(&buys);
+    host.answer(&buys, &sheet, yes()).await.unwrap_err();
+    assert!(withdrawn(&host, &buys, &sheet));
+    let outcome = host.outcome(&buys, asked).expect("the program is told").fields;
+    assert_eq!((outcome.text("outcome"), outcome.text("state")), ("failed", "canceled"));
+    assert_eq!(lookup(&host, &buys, "S1").await.text("state"), "canceled");
+    assert_eq!((host.balance(&buyer), host.balance(&seller)), (20_000, 20_000));
+    // No money: the outcome can't be kept, and is told all the same.
+    destroy_own_key(&host, &rider.id);
+    let subscribe = Call::MessagingSubscribe {
+        templates: vec!["ready".to_owned()],
+        options: Fields::new(),
+    };
+    let asked = ticket(host.call(&rides, subscribe).await);
+    let sheet = host.last_sheet(&rides);
+    host.answer(&rides, &sheet, choose(&["ready"])).await.unwrap_err();
+    assert!(withdrawn(&host, &rides, &sheet));
+    assert_eq!(host.outcome(&rides, asked).expect("the program is told").fields.text("outcome"), "failed");
+    // Too late.
+    let asked = ticket(host.call(&buys, Call::PaymentPay(order("S2", 100))).await);
+    let sheet = host.last_sheet(&buys);
+    host.pass(Duration::from_secs(3_600));
+    assert_eq!(host.answer(&buys, &sheet, yes()).await.unwrap_err().code, "not-found");
+    common::until(|| host.outcome(&buys, asked).is_some()).await;
+    assert!(withdrawn(&host, &buys, &sheet));
+    host.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_can_not_be_given_is_put_right_on_its_sheet() {
+    let host = Host::new().await;
+    let guest = host.visitor().await;
+    let caller = host.session(&guest).await;
+    let wanted = Call::IdentityProfile {
+        names: vec!["phone".to_owned()],
+        options: Fields::new(),
+    };
+    let asked = ticket(host.call(&caller, wanted).await);
+    let sheet = host.last_sheet(&caller);
+    let give = |phone: String| Answer {
+        values: BTreeMap::from([("identity.phone".to_owned(), phone)]),
+        ..choose(&["identity.phone"])
+    };
+    for (wrong, code) in [("5".repeat(257), "limit"), ("555\u{7}".to_owned(), "invalid")] {
+        assert_eq!(host.answer(&caller, &sheet, give(wrong)).await.unwrap_err().code, code);
+        assert!(!withdrawn(&host, &caller, &sheet));
+    }
+    host.answer(&caller, &sheet, give("555-0199".to_owned())).await.unwrap();
+    assert_eq!(host.outcome(&caller, asked).unwrap().fields.text("profile.phone"), "555-0199");
+    host.check().await;
 }

@@ -79,6 +79,9 @@ pub(crate) enum ToPage<'a> {
     },
     SheetGone {
         id: SheetId,
+        /// Why an answer that was taken could not be carried out.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<&'a Problem>,
     },
     Inbox {
         sequence: u64,

@@ -247,7 +247,9 @@ impl Line<'_> {
             Done::Answer(id, Err(problem)) => {
                 let state = self.screen.now();
                 let Some(sheet) = state.sheets.iter().find(|sheet| sheet.id == id) else {
-                    return Ok(());
+                    self.known.sheets.remove(&id);
+                    let problem = Some(&problem);
+                    return send(socket, &ToPage::SheetGone { id, problem }).await;
                 };
                 self.screen.sheet_sent(id);
                 let problem = Some(&problem);
@@ -416,7 +418,7 @@ impl Line<'_> {
             .collect();
         for id in gone {
             self.known.sheets.remove(&id);
-            send(socket, &ToPage::SheetGone { id }).await?;
+            send(socket, &ToPage::SheetGone { id, problem: None }).await?;
         }
         for sheet in &state.sheets {
             if self.known.sheets.insert(sheet.id) {
