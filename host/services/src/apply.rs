@@ -493,10 +493,11 @@ impl Machine for Core {
     type Notice = Notice;
 
     fn decide(&self, command: Decide, stamp: Stamp) -> Decision<Entry, Self::Answer> {
-        match command(&self.state.read(), stamp) {
+        let state = self.state.read();
+        match command(&state, stamp) {
             Err(failure) => Decision::Answer(Err(failure)),
             Ok((changes, answer)) if changes.is_empty() => Decision::Answer(Ok(answer)),
-            Ok((changes, answer)) => match sound::check(&changes) {
+            Ok((changes, answer)) => match sound::check(&state, &changes) {
                 Err(failure) => Decision::Answer(Err(failure)),
                 Ok(()) => Decision::Commit {
                     entry: Entry { changes },
