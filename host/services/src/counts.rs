@@ -44,13 +44,15 @@ impl Services {
         written
     }
 
-    /// Once a second: counts are written, sheets whose time is over are closed, rows that expired are removed.
+    /// Once a second: counts are written, sheets whose time is over are closed, rows that expired are removed,
+    /// visitors who could not be erased are tried again.
     pub(crate) async fn tend(&self) {
         if let Err(failure) = self.write_counts().await {
             tracing::warn!(%failure, "the day's counts wait");
         }
         self.lapse_old().await;
         self.settle_due().await;
+        self.forget_leaving().await;
         if self.tokens.due(self.now())
             && let Err(failure) = self.rotate_tokens(false).await
         {

@@ -97,7 +97,10 @@ impl Services {
                 }
             }
         }
-        Ok(())
+        Err(Failure::new(
+            codes::CONFLICT,
+            "others act on this order all the time, and what it holds stays held; try again",
+        ))
     }
 
     async fn end_packet(&self, program: &ProgramId, order_no: &str, order: &OrderState) -> Result<Planned, Failure> {
@@ -187,5 +190,49 @@ impl Services {
     /// The pool that an order names, as it stands.
     pub(crate) fn pool_of(&self, program: &ProgramId, name: &str) -> Pool {
         self.state.read().flows.pool(program, name).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::change::Change;
+    use crate::config::ServicesConfig;
+    use crate::flow::Flow;
+    use crate::order::Mode;
+    use crate::services::Services;
+    use crate::state::{OrderPhase, OrderState};
+
+    /// Nobody's key is destroyed while money of theirs is held.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_can_not_be_settled_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let services = Services::open(ServicesConfig::new(dir.path().join("data"))).unwrap();
+        let person = services.create_visitor("en").await.unwrap().id;
+        // An order that never fits what was planned: a packet of which there is none.
+        let order = OrderState {
+            person: person.clone(),
+            hash: String::new(),
+            phase: OrderPhase::RequiresCapture,
+            ticket: 1,
+            publisher: "pub".into(),
+            merchant: String::new(),
+            amount: 100,
+            currency: "CNY".to_owned(),
+            receipt: String::new(),
+            at: 1,
+            flow: Flow {
+                mode: Mode::Packet,
+                ..Flow::default()
+            },
+        };
+        let change = Change::Order {
+            program: "noodles".into(),
+            order_no: "1".to_owned(),
+            order,
+            body: None,
+        };
+        services.write(vec![change]).await.unwrap();
+        assert_eq!(services.forget(&person).await.unwrap_err().code, "conflict");
+        assert!(services.person(&person).is_some(), "the key is there");
     }
 }

@@ -21,8 +21,32 @@ impl Services {
     /// read stays for a day, without its owner: it is the merchant's record of what was sold. End the person's sessions first.
     ///
     /// # Errors
-    /// "failed" when it could not be made durable; then repeat it.
+    /// "failed" when it could not be made durable; then repeat it. A visitor, whom no screen leads to any more, is tried again once a
+    /// second until it succeeds, and at the next start.
     pub async fn forget(&self, id: &PersonId) -> Result<Erased, Failure> {
+        let forgotten = self.forget_once(id).await;
+        match &forgotten {
+            Ok(_) => drop(self.leaving.lock().remove(id)),
+            Err(_) if self.state.read().people.get(id).is_some_and(|person| person.visitor) => {
+                self.leaving.lock().insert(id.clone());
+            }
+            Err(_) => {}
+        }
+        forgotten
+    }
+
+    /// Tries again what failed before.
+    pub(crate) async fn forget_leaving(&self) {
+        let leaving: Vec<PersonId> = self.leaving.lock().iter().cloned().collect();
+        for id in leaving {
+            match self.forget(&id).await {
+                Ok(_) => tracing::info!("a visitor who could not be erased before is gone"),
+                Err(failure) => tracing::debug!(%failure, "a visitor who left is still to be erased"),
+            }
+        }
+    }
+
+    async fn forget_once(&self, id: &PersonId) -> Result<Erased, Failure> {
         // Asked of the log, since only what is durable says that there is nobody to erase.
         let known = id.clone();
         let known = self.log.read(move |core| core.state.read().people.contains_key(&known)).await;

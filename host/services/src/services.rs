@@ -13,7 +13,7 @@ use crate::state::State;
 use crate::tokens::TokenKeys;
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -75,6 +75,8 @@ pub struct Services {
     pub(crate) counts: Mutex<DayCounts>,
     /// Tries with codes that nobody has: how many, and locked until when.
     pub(crate) strangers: Mutex<HashMap<String, (u32, u64)>>,
+    /// Visitors who left and could not be erased yet.
+    pub(crate) leaving: Mutex<BTreeSet<PersonId>>,
     /// Memory-hard hashes at once.
     pub(crate) hashing: Semaphore,
     last_ticket: AtomicU64,
@@ -118,6 +120,7 @@ impl Services {
             directory: RwLock::default(),
             counts: Mutex::default(),
             strangers: Mutex::default(),
+            leaving: Mutex::default(),
             hashing: Semaphore::new(2),
             last_ticket: AtomicU64::new(0),
             background: Mutex::default(),

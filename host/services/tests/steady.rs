@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Host, choose, order, put, ticket, yes};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use youji_api::call::Order;
@@ -209,5 +210,21 @@ async fn a_value_that_can_not_be_given_is_put_right_on_its_sheet() {
     }
     host.answer(&caller, &sheet, give("555-0199".to_owned())).await.unwrap();
     assert_eq!(host.outcome(&caller, asked).unwrap().fields.text("profile.phone"), "555-0199");
+    host.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visitor_who_could_not_be_erased_is_tried_again() {
+    let host = Host::new().await;
+    let guest = host.visitor().await;
+    // The disk refuses to mark the key: something stands in the mark's place.
+    let name = Sha256::digest(format!("youji person {}", guest.id));
+    let mark = host.dir.path().join(format!("data/keys/{}.gone", data_encoding::HEXLOWER.encode(&name)));
+    std::fs::create_dir(&mark).unwrap();
+    assert_eq!(host.services.forget(&guest.id).await.unwrap_err().code, "failed");
+    std::fs::remove_dir(&mark).unwrap();
+    common::until(|| host.services.person(&guest.id).is_none()).await;
+    host.services.forget(&guest.id).await.unwrap();
+    assert_eq!(host.services.forget(&guest.id).await.unwrap().keys, 0, "there is nobody any more");
     host.check().await;
 }
