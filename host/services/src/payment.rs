@@ -229,36 +229,40 @@ impl Services {
 
     /// Closes an order of which nothing moved, with that outcome. Nothing happens if it was answered meanwhile.
     pub(crate) async fn close_order(&self, caller: &Caller, order_no: &str, ticket: Ticket, fields: Fields) -> Result<(), Failure> {
-        let event = Event::completed(ticket, fields.with("order-no", order_no).with("state", "canceled"));
-        let keep = self.keep_outcome(caller, &event).await?;
-        let (program, order_no) = (caller.program.clone(), order_no.to_owned());
-        let closed = self
-            .commit(move |state, _| {
-                let known = state.order(&program, &order_no);
-                let open = known.filter(|known| known.phase == OrderPhase::RequiresConfirmation && known.ticket == ticket.0);
-                let Some(known) = open else { return Ok((Vec::new(), false)) };
-                let mut order = OrderState {
-                    phase: OrderPhase::Canceled,
-                    ..known.clone()
-                };
-                order.flow.revision += 1;
-                let body = None;
-                let change = Change::Order {
-                    program,
-                    order_no,
-                    order,
-                    body,
-                };
-                Ok((vec![change, keep], true))
-            })
-            .await?;
-        if closed {
+        if let Some(event) = self.keep_closed(caller, order_no, ticket, fields).await? {
             self.tell(caller.session, event);
         }
         Ok(())
     }
 
-    /// Closes orders of a person in a program whose sheets went with a session or with the host.
+    /// The same without telling the session. Answers the outcome; none if it was answered meanwhile.
+    async fn keep_closed(&self, caller: &Caller, order_no: &str, ticket: Ticket, fields: Fields) -> Result<Option<Event>, Failure> {
+        let event = Event::completed(ticket, fields.with("order-no", order_no).with("state", "canceled"));
+        let keep = self.keep_outcome(caller, &event).await?;
+        let (program, order_no) = (caller.program.clone(), order_no.to_owned());
+        let closed = self.commit(move |state, _| {
+            let known = state.order(&program, &order_no);
+            let open = known.filter(|known| known.phase == OrderPhase::RequiresConfirmation && known.ticket == ticket.0);
+            let Some(known) = open else { return Ok((Vec::new(), false)) };
+            let mut order = OrderState {
+                phase: OrderPhase::Canceled,
+                ..known.clone()
+            };
+            order.flow.revision += 1;
+            let body = None;
+            let change = Change::Order {
+                program,
+                order_no,
+                order,
+                body,
+            };
+            Ok((vec![change, keep], true))
+        });
+        Ok(closed.await?.then_some(event))
+    }
+
+    /// Closes orders of a person in a program whose sheets went with a session or with the host. Nobody is told here: a launch asks for
+    /// the outcomes that wait.
     pub(crate) async fn close_abandoned(&self, caller: &Caller) {
         let waiting: Vec<(String, u64)> = {
             let state = self.state.read();
@@ -274,7 +278,7 @@ impl Services {
                 .lock()
                 .values()
                 .any(|live| live.sheets.values().any(|asked| asked.ticket.0 == ticket));
-            if !shown && let Err(failure) = self.close_order(caller, &order_no, Ticket(ticket), fields(CALL, "expired")).await {
+            if !shown && let Err(failure) = self.keep_closed(caller, &order_no, Ticket(ticket), fields(CALL, "expired")).await {
                 tracing::warn!(%failure, "an abandoned order stays open until the next launch");
             }
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use youji_api::call::Order;
 use youji_api::caller::Caller;
-use youji_api::{Answer, Call, Fields, PersonId, Reply, Sheet};
+use youji_api::{Answer, Call, Capabilities, Fields, PersonId, Reply, Sheet};
 
 /// A put whose parties are those.
 fn put_with(collection: &str, key: &str, parties: String) -> Call {
@@ -227,4 +227,20 @@ async fn a_visitor_who_could_not_be_erased_is_tried_again() {
     host.services.forget(&guest.id).await.unwrap();
     assert_eq!(host.services.forget(&guest.id).await.unwrap().keys, 0, "there is nobody any more");
     host.check().await;
+}
+
+/// The runtime queues what `started` answers; told as an event beside that, the program would hear it twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_was_left_open_is_told_once() {
+    let host = Host::new().await;
+    let guest = host.visitor().await;
+    let caller = host.session(&guest).await;
+    let asked = ticket(host.call(&caller, Call::PaymentPay(order("L1", 100))).await);
+    let after = host.killed().await;
+    let next = after.caller(&guest);
+    let (_, waiting) = after.services.started(&next).await;
+    let outcomes: Vec<(u64, &str)> = waiting.iter().map(|event| (event.ticket, event.fields.text("outcome"))).collect();
+    assert_eq!(outcomes, [(asked.0, "expired")]);
+    assert_eq!(after.events(&next, "completed").len(), 0);
+    after.check().await;
 }

@@ -163,8 +163,19 @@ impl Host {
         self.session_as(person, "noodles", &[]).await
     }
 
+    /// The same, not started yet.
+    pub fn caller(&self, person: &Person) -> Caller {
+        self.caller_as(person, "noodles", &[])
+    }
+
     pub async fn session_as(&self, person: &Person, program: &str, roles: &[&str]) -> Caller {
-        let caller = Caller {
+        let caller = self.caller_as(person, program, roles);
+        self.services.started(&caller).await;
+        caller
+    }
+
+    fn caller_as(&self, person: &Person, program: &str, roles: &[&str]) -> Caller {
+        Caller {
             session: SessionId(self.sessions.fetch_add(1, Ordering::Relaxed)),
             person: person.id.clone(),
             program: program.into(),
@@ -172,9 +183,7 @@ impl Host {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             requested: Arc::new(requested()),
             language: "zh-CN".into(),
-        };
-        self.services.started(&caller).await;
-        caller
+        }
     }
 
     pub async fn call(&self, caller: &Caller, call: Call) -> Result<Reply, Failure> {
