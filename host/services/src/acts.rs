@@ -120,9 +120,7 @@ impl Services {
 
     /// The sheet of an act was declined, or lapsed.
     pub(crate) async fn close_act(&self, caller: &Caller, ticket: Ticket, open: &OpenAct, outcome: Fields) -> Result<(), Failure> {
-        let fields = outcome
-            .with("order-no", open.order_no.as_str())
-            .with("action", open.wish.name());
+        let fields = outcome.with("order-no", open.order_no.as_str()).with("action", open.wish.name());
         self.complete(caller, Event::completed(ticket, fields), Vec::new()).await
     }
 

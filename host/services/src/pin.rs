@@ -1,5 +1,6 @@
 //! PINs: memory-hard hashes, and a lock after a few wrong tries that a restart does not lift.
 
+use crate::blob::Blob;
 use crate::change::Change;
 use crate::people::Profile;
 use crate::services::{Services, invalid, limit};
@@ -123,6 +124,10 @@ impl Services {
 
     pub(crate) fn profile(&self, person: &PersonId) -> Option<Profile> {
         let sealed = self.state.read().people.get(person)?.profile.clone();
+        self.open_profile(person, &sealed)
+    }
+
+    pub(crate) fn open_profile(&self, person: &PersonId, sealed: &Blob) -> Option<Profile> {
         let opened = self.unseal(person, "profile", &sealed.0).ok()?;
         serde_json::from_slice(&opened).ok()
     }

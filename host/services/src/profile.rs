@@ -61,7 +61,10 @@ impl Services {
         if changes.get("nickname").is_some_and(String::is_empty) {
             return Err(invalid("a nickname has 1 to 64 characters"));
         }
-        let mut profile = self.profile(person).ok_or_else(nobody)?;
+        // The same bytes that are unsealed are compared with at the end.
+        let before = self.state.read().people.get(person).map(|person| person.profile.clone());
+        let before = before.ok_or_else(nobody)?;
+        let mut profile = self.open_profile(person, &before).ok_or_else(nobody)?;
         for (name, value) in changes {
             match name.as_str() {
                 "nickname" => profile.name.clone_from(value),
@@ -69,12 +72,11 @@ impl Services {
                 name => drop(profile.fields.insert(name.to_owned(), value.clone())),
             }
         }
-        let before = self.state.read().people.get(person).map(|person| person.profile.clone());
         let sealed = self.seal(person, "profile", &serde_json::to_vec(&profile).unwrap_or_default())?;
         let (person, about) = (person.clone(), changes.keys().cloned().collect());
         self.commit(move |state, _| {
             let now = state.people.get(&person).ok_or_else(nobody)?;
-            if before.as_ref() != Some(&now.profile) {
+            if before != now.profile {
                 return Err(Failure::new(codes::CONFLICT, "the profile was changed in this moment; look again"));
             }
             let audit = Change::Audit {

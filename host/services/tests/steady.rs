@@ -9,6 +9,7 @@ use std::time::Duration;
 use youji_api::call::Order;
 use youji_api::caller::Caller;
 use youji_api::{Answer, Call, Capabilities, Fields, PersonId, Reply, Sheet};
+use youji_services::PROFILE_FIELDS;
 
 /// A put whose parties are those.
 fn put_with(collection: &str, key: &str, parties: String) -> Call {
@@ -178,7 +179,10 @@ async fn a_sheet_that_can_not_be_carried_out_leaves_the_screen() {
     let sheet = host.last_sheet(&rides);
     host.answer(&rides, &sheet, choose(&["ready"])).await.unwrap_err();
     assert!(withdrawn(&host, &rides, &sheet));
-    assert_eq!(host.outcome(&rides, asked).expect("the program is told").fields.text("outcome"), "failed");
+    assert_eq!(
+        host.outcome(&rides, asked).expect("the program is told").fields.text("outcome"),
+        "failed"
+    );
     // Too late.
     let asked = ticket(host.call(&buys, Call::PaymentPay(order("S2", 100))).await);
     let sheet = host.last_sheet(&buys);
@@ -219,7 +223,10 @@ async fn a_visitor_who_could_not_be_erased_is_tried_again() {
     let guest = host.visitor().await;
     // The disk refuses to mark the key: something stands in the mark's place.
     let name = Sha256::digest(format!("youji person {}", guest.id));
-    let mark = host.dir.path().join(format!("data/keys/{}.gone", data_encoding::HEXLOWER.encode(&name)));
+    let mark = host
+        .dir
+        .path()
+        .join(format!("data/keys/{}.gone", data_encoding::HEXLOWER.encode(&name)));
     std::fs::create_dir(&mark).unwrap();
     assert_eq!(host.services.forget(&guest.id).await.unwrap_err().code, "failed");
     std::fs::remove_dir(&mark).unwrap();
@@ -243,4 +250,32 @@ async fn an_order_that_was_left_open_is_told_once() {
     assert_eq!(outcomes, [(asked.0, "expired")]);
     assert_eq!(after.events(&next, "completed").len(), 0);
     after.check().await;
+}
+
+/// Five people change a field each, in the same moment, over and over: what was acknowledged is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_change_of_a_profile_is_lost() {
+    let host = Host::new().await;
+    let guest = host.visitor().await;
+    for round in 0..100 {
+        let all = PROFILE_FIELDS.map(|field| {
+            let (services, person) = (host.services.clone(), guest.id.clone());
+            tokio::spawn(async move {
+                let change = BTreeMap::from([(field.to_owned(), format!("{field} {round}"))]);
+                loop {
+                    match services.set_profile(&person, &change).await {
+                        Ok(()) => return,
+                        Err(failure) => assert_eq!(failure.code, "conflict"),
+                    }
+                }
+            })
+        });
+        for one in all {
+            one.await.unwrap();
+        }
+        let now = host.services.profile_fields(&guest.id).unwrap();
+        let wanted = PROFILE_FIELDS.map(|field| (field.to_owned(), format!("{field} {round}")));
+        assert_eq!(now, BTreeMap::from(wanted));
+    }
+    host.check().await;
 }
