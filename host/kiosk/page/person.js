@@ -6,7 +6,7 @@ import { icon } from './icons.js';
 import { api, asProblem } from './api.js';
 import { dialog, btn, form, problemBox, empty, skeleton, confirm, busy } from './ui.js';
 import { signPicture } from './art.js';
-import { scopeName } from './sheet.js';
+import { showPrivacy } from './privacy.js';
 import { person, setPerson } from './store.js';
 
 /** Asks who is there. Gives true once somebody is; false if they would rather not say. */
@@ -71,7 +71,7 @@ export function personCard({ inbox, leave }) {
     'section',
     { class: 'person-card', 'aria-label': t('bar.person') },
     h('div', { class: 'person-top' }, h('div', {}, h('p', { class: 'person-name' }, h('bdi', { text: who.name }), who.visitor ? h('span', { class: 'tag', text: t('me.visitor') }) : null), h('p', { class: 'person-balance-label', text: t('me.balance') }), h('p', { class: 'person-balance', text: money(who.balance, who.currency) })), signBox(who)),
-    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showConsents), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
+    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
   );
 }
 
@@ -138,35 +138,6 @@ function showReceipts() {
     (receipts) => h('ul', { class: 'rows' }, receipts.map((one) => h('li', { class: 'row-item' }, h('div', { class: 'row-words' }, h('p', { class: 'row-title', text: named(one.payee), dir: 'auto' }), one.purpose ? h('p', { text: one.purpose, dir: 'auto' }) : null, h('p', { class: 'row-note', text: `${moment(one.at)} · ${t('me.receipt-no', { n: one.receipt })}` })), h('strong', { class: 'row-amount', text: money(one.amount, one.currency) })))),
     () => empty('receipt', t('me.receipts-none'), t('me.receipts-none-d')),
   );
-}
-
-function showConsents() {
-  return panel(
-    t('me.consents'),
-    async () => (await api.consents()).consents,
-    (consents) => h('ul', { class: 'rows' }, consents.map(consentRow)),
-    () => empty('shield', t('me.consents-none'), t('me.consents-none-d')),
-  );
-}
-
-function consentRow(one) {
-  const wrong = h('div');
-  const input = h('input', { type: 'checkbox', role: 'switch', checked: one.state === 'granted' });
-  input.addEventListener('change', async () => {
-    const wanted = input.checked;
-    input.disabled = true;
-    fill(wrong);
-    try {
-      await api.setConsent(one.program, one.scope, wanted);
-    } catch (error) {
-      input.checked = !wanted;
-      fill(wrong, problemBox(asProblem(error)));
-    } finally {
-      input.disabled = false;
-      input.focus();
-    }
-  });
-  return h('li', { class: 'row-item' }, h('label', { class: 'w-switch-row' }, h('span', { class: 'row-words' }, h('span', { class: 'row-title', text: scopeName(one.scope) }), h('span', { class: 'row-note', text: `${named(one.name) || one.program} · ${moment(one.at)}`, dir: 'auto' })), input, h('span', { class: 'w-switch-track' })), wrong);
 }
 
 /** Asks, then leaves. */

@@ -83,7 +83,7 @@ export class Sheets {
       if (accepted && (yes.getAttribute('aria-disabled') === 'true' || performance.now() - at < ARM_MS)) return;
       if (accepted && now.pin && !/^\d{4,12}$/.test(now.pin.value)) return now.pin.focus();
       now.answered = true;
-      this.session.socket.send({ t: 'answer', id: sheet.id, accepted, chosen: accepted ? parts.chosen() : [], pin: now.pin?.value ?? '', afterMs: Math.round(performance.now() - at) });
+      this.session.socket.send({ t: 'answer', id: sheet.id, accepted, chosen: accepted ? parts.chosen() : [], values: accepted ? parts.values?.() : undefined, pin: now.pin?.value ?? '', afterMs: Math.round(performance.now() - at) });
       // A refusal needs no confirmation; a payment is under way until the host says that the sheet is gone.
       if (!accepted) this.drop().then(() => this.next());
       else {
@@ -132,13 +132,23 @@ function asked(className, rows) {
   return h('div', { class: `sheet-scopes ${className}` }, rows);
 }
 
-function scopeRow({ value, title, detail, gives }) {
+const FIELDS = new Set(['nickname', 'avatar', 'phone', 'address', 'region'].map((name) => `identity.${name}`));
+
+// A value of the person's own may be replaced by another one, or by none.
+function valueField(scope, title, gives) {
+  const id = uid();
+  return h('div', { class: 'field sheet-value' }, h('label', { class: 'field-label', for: id, text: t('sheet.gives-as', { what: title }) }), h('input', { class: 'input', id, 'data-scope': scope, value: gives ?? '', maxlength: '256', autocomplete: 'off', spellcheck: 'false', placeholder: t('sheet.gives-none'), dir: 'auto' }));
+}
+
+const changed = (el) => () => Object.fromEntries([...el.querySelectorAll('input[data-scope]')].filter((input) => input.value !== input.defaultValue).map((input) => [input.dataset.scope, input.value.trim()]));
+
+function scopeRow({ value, title, detail }) {
   return h(
     'label',
     { class: 'w-option sheet-scope' },
     h('input', { type: 'checkbox', value, checked: true }),
     h('span', { class: 'w-option-mark checkbox' }, icon('check')),
-    h('span', { class: 'w-option-words' }, h('strong', { text: title }), detail ? h('span', { class: 'w-option-detail', text: detail, dir: 'auto' }) : null, gives ? h('span', { class: 'sheet-gives', text: t('sheet.gives', { value: gives }), dir: 'auto' }) : null),
+    h('span', { class: 'w-option-words' }, h('strong', { text: title }), detail ? h('span', { class: 'w-option-detail', text: detail, dir: 'auto' }) : null),
   );
 }
 
@@ -157,13 +167,14 @@ export const scopeName = (scope) => tOr(`scope.${scope}`, scope);
 
 const KINDS = {
   consent(sheet) {
-    const list = asked('', (sheet.scopes ?? []).map(({ scope, reason, value }) => scopeRow({ value: scope, title: scopeName(scope), detail: reason, gives: value })));
+    const list = asked('', (sheet.scopes ?? []).map(({ scope, reason, value }) => [scopeRow({ value: scope, title: scopeName(scope), detail: reason }), FIELDS.has(scope) ? valueField(scope, scopeName(scope), value) : null]));
     return {
       title: t('sheet.consent', { program: sheet.program }),
       content: [h('p', { class: 'sheet-title', text: t('sheet.consent', { program: sheet.program }) }), h('p', { class: 'sheet-sub', text: t('program.by', { publisher: sheet.publisher }) }), list, h('p', { class: 'sheet-note', text: t('sheet.consent-d') })],
       yes: t('sheet.allow'),
       no: t('sheet.deny'),
       chosen: checked(list),
+      values: changed(list),
     };
   },
   subscribe(sheet) {

@@ -14,9 +14,21 @@ use youji_api::{Failure, PersonId, ProgramId};
 use youji_ledger::AccountError;
 use youji_store::{Decision, Effects, Machine, Snapshot, Stamp};
 
+/// What is heard of an entry once it is durable.
+#[derive(Clone, Debug)]
+pub(crate) enum Notice {
+    Row(RowNotice),
+    /// A message came into a mailbox.
+    Message {
+        person: PersonId,
+        sequence: u64,
+        sealed: Blob,
+    },
+}
+
 /// What watchers hear: a row was written, stamped or removed.
 #[derive(Clone, Debug)]
-pub(crate) struct Notice {
+pub(crate) struct RowNotice {
     pub(crate) program: ProgramId,
     pub(crate) collection: Arc<str>,
     pub(crate) key: Arc<str>,
@@ -53,13 +65,13 @@ fn length(value: &Blob) -> u32 {
 }
 
 fn row_notice(program: &ProgramId, collection: &str, key: &str, row: &RowState, removed: bool) -> Notice {
-    Notice {
+    Notice::Row(RowNotice {
         program: program.clone(),
         collection: collection.into(),
         key: key.into(),
         row: Arc::new(row.clone()),
         removed,
-    }
+    })
 }
 
 impl State {
@@ -200,12 +212,13 @@ impl State {
                 act,
                 about,
                 purpose,
+                amount,
             } => {
                 let used = Use {
                     program: program.as_ref(),
                     act,
                     about: about.clone(),
-                    amount: None,
+                    amount: amount.clone(),
                     sealed: purpose.as_ref(),
                 };
                 self.write_down(person, used, stamp, effects);
@@ -321,6 +334,11 @@ impl State {
                 let sequence = state.last_message;
                 state.messages.insert(sequence, *expires);
                 effects.put(keys::message(&person.0, sequence), &*message.0);
+                effects.notify(Notice::Message {
+                    person: person.clone(),
+                    sequence,
+                    sealed: message.clone(),
+                });
                 while state.messages.len() > *keep {
                     let Some((old, _)) = state.messages.pop_first() else { break };
                     effects.delete(keys::message(&person.0, old));

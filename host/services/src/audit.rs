@@ -15,6 +15,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::ops::RangeInclusive;
 use youji_api::{Failure, PersonId, ProgramId};
 use youji_store::{Effects, Stamp};
 
@@ -54,6 +55,13 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
+    /// Puts the record after the one with that hash; `sealed` is its purpose.
+    pub fn chain(&mut self, previous: &str, sealed: Option<&[u8]>) {
+        previous.clone_into(&mut self.previous);
+        self.commitment = sealed.map_or_else(String::new, |sealed| HEXLOWER.encode(&Sha256::digest(sealed)));
+        self.hash = self.expected_hash();
+    }
+
     /// The hash that the record must have.
     pub fn expected_hash(&self) -> String {
         let (amount, currency) = self
@@ -115,7 +123,7 @@ impl Chain {
     }
 
     /// The numbers that are kept.
-    pub(crate) fn numbers(&self) -> std::ops::RangeInclusive<u64> {
+    pub(crate) fn numbers(&self) -> RangeInclusive<u64> {
         self.first()..=self.last
     }
 }
@@ -141,13 +149,11 @@ impl State {
             about: used.about,
             amount: used.amount,
             purpose: String::new(),
-            commitment: used
-                .sealed
-                .map_or_else(String::new, |sealed| HEXLOWER.encode(&Sha256::digest(&sealed.0))),
-            previous: chain.head.clone(),
+            commitment: String::new(),
+            previous: String::new(),
             hash: String::new(),
         };
-        record.hash = record.expected_hash();
+        record.chain(&chain.head, used.sealed.map(|sealed| &*sealed.0));
         (chain.last, chain.head) = (record.number, record.hash.clone());
         if chain.last > KEPT {
             effects.delete(keys::audit(&person.0, chain.last - KEPT));
@@ -237,6 +243,7 @@ impl Services {
             act: act.to_owned(),
             about,
             purpose,
+            amount: None,
         })
     }
 
@@ -262,6 +269,15 @@ impl Services {
             Some(kept.record)
         };
         Ok(found.into_iter().flatten().filter_map(open).collect())
+    }
+
+    /// The numbers of a person's records that are kept; empty when there is none.
+    ///
+    /// # Errors
+    /// "not-found".
+    pub fn audit_kept(&self, person: &PersonId) -> Result<RangeInclusive<u64>, Failure> {
+        let state = self.state.read();
+        Ok(state.people.get(person).ok_or_else(nobody)?.audit.numbers())
     }
 
     /// Everything about a person's data that they may take with them: profile, consent records, the whole audit and its head, which this

@@ -166,5 +166,8 @@ pub(crate) enum Change {
         /// What the person was told it is for, sealed.
         #[serde(default)]
         purpose: Option<Blob>,
+        /// Minor units and ISO 4217, where it is about money.
+        #[serde(default)]
+        amount: Option<(u64, String)>,
     },
 }

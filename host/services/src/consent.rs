@@ -2,7 +2,7 @@
 
 use crate::audit::AuditRecord;
 use crate::change::Change;
-use crate::model::ConsentRow;
+use crate::model::{ConsentRow, InProgram};
 use crate::outcomes::coded;
 use crate::profile::{check_field, given_purpose, purpose_of};
 use crate::services::{Services, not_found};
@@ -178,9 +178,28 @@ impl Services {
                 scope: scope.clone(),
                 granted: *granted,
                 at: *at,
+                reason: mine.notices.get(scope).map_or_else(String::new, |notice| notice.reason.clone()),
+                other: mine.given.contains_key(scope),
             }));
         }
         rows
+    }
+
+    /// The programs that know a person.
+    pub fn programs_of(&self, person: &PersonId) -> Vec<InProgram> {
+        let state = self.state.read();
+        let rows = state.rows_of(person);
+        let programs = state.people.get(person).map(|person| &person.programs);
+        let known = programs.into_iter().flatten().filter(|(_, mine)| mine.open_id.is_some());
+        known
+            .map(|(program, mine)| InProgram {
+                program: program.clone(),
+                storage: mine.storage.len() as u64,
+                records: rows.iter().filter(|(of, _, _)| of == program).count() as u64,
+                saved: mine.saved.is_some(),
+                orders: mine.orders.len() as u64,
+            })
+            .collect()
     }
 
     /// A person's consents as records shaped after ISO/IEC TS 27560:2023; the events are taken from their audit.

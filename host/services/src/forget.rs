@@ -69,7 +69,9 @@ impl Services {
         self.hand_over_paid_rows(id, None).await?;
         self.destroy(vec![id.clone()]).await?;
         self.destroy_own(id).await?;
-        self.erase(id).await
+        let erased = self.erase(id).await?;
+        self.followed.lock().remove(id);
+        Ok(erased)
     }
 
     async fn destroy(&self, names: Vec<PersonId>) -> Result<(), Failure> {
@@ -147,6 +149,7 @@ impl Services {
                 act: "forget".to_owned(),
                 about: Vec::new(),
                 purpose: None,
+                amount: None,
             };
             Ok((vec![Change::GoneIn { person, program }, audit], erased))
         })
@@ -217,6 +220,7 @@ impl Services {
                 act: "forget".to_owned(),
                 about: Vec::new(),
                 purpose: None,
+                amount: None,
             });
             changes.push(Change::Gone { person });
             Ok((changes, Some(counts)))

@@ -20,7 +20,7 @@
 //! | `profile`, `audit` | what a person says about themselves; every use of it and of money, in a chain |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | `opening` | one program opens a page of another |
-//! | `messaging` | subscriptions, messages, the inbox |
+//! | `messaging`, `mailbox` | subscriptions, messages, the inbox; whoever follows it |
 //! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
 //! | `small`, `counts` | timers, scanner, place, randomness, log; the day's counts |
 
@@ -43,6 +43,7 @@ mod hostkey;
 mod keys;
 mod legs;
 mod login;
+mod mailbox;
 mod merchants;
 mod messaging;
 pub mod model;
@@ -77,7 +78,8 @@ pub use audit::{AuditRecord, verify_audit};
 pub use books::{Books, BooksError, Divergence, Verified};
 pub use config::{Clock, Directory, Openable, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
 pub use login::Exchanged;
-pub use model::{ConsentRow, Counter, DayCounts, Erased, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};
+pub use mailbox::{Mail, Mailbox};
+pub use model::{ConsentRow, Counter, DayCounts, Erased, InProgram, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};
 pub use profile::PROFILE_FIELDS;
 pub use services::{OpenError, Services};
 pub use statement::{ExportFormat, Statement, StatementLine};

@@ -134,6 +134,7 @@ impl Services {
                     act: "identity.login-code".to_owned(),
                     about: vec!["open-id".to_owned(), "union-id".to_owned()],
                     purpose: None,
+                    amount: None,
                 };
                 Ok((vec![Change::LoginCodeUsed { hash: used }, audit], person))
             })

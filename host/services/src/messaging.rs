@@ -226,11 +226,9 @@ impl Services {
         let places: Vec<Vec<u8>> = sequences.iter().map(|sequence| keys::message(&person.0, *sequence)).collect();
         let found = self.fetch(&places).await.unwrap_or_default();
         let open = |(sequence, sealed): (u64, Option<Vec<u8>>)| {
-            let message: Message = serde_json::from_slice(&self.unseal(person, "message", &sealed?).ok()?).ok()?;
             Some(Message {
-                sequence,
                 read: sequence <= read_to,
-                ..message
+                ..self.open_message(person, sequence, &sealed?)?
             })
         };
         sequences.into_iter().zip(found).filter_map(open).collect()

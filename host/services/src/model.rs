@@ -163,6 +163,25 @@ pub struct ConsentRow {
     pub granted: bool,
     /// When, in milliseconds since 1970.
     pub at: u64,
+    /// The purpose, as the sheet named it.
+    pub reason: String,
+    /// Whether the person gives another value than their own, or none.
+    pub other: bool,
+}
+
+/// What a program keeps for a person, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InProgram {
+    /// The program.
+    pub program: ProgramId,
+    /// Stored values.
+    pub storage: u64,
+    /// Rows that they own in shared collections.
+    pub records: u64,
+    /// Whether a saved state waits for their return.
+    pub saved: bool,
+    /// Orders, which stay when the program forgets them.
+    pub orders: u64,
 }
 
 /// How much of each kind was erased, by name.

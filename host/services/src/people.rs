@@ -281,7 +281,7 @@ impl Services {
         let id = self.host.number(&[b"top-up", idempotency_key.as_bytes()]);
         let wallet = self.wallet(person);
         let transfer = Transfer::new(id, FUNDING, wallet, amount.into(), self.ledger_number, code::TOP_UP);
-        let (person, me) = (person.clone(), self.me.clone());
+        let (person, me, currency) = (person.clone(), self.me.clone(), self.config.currency.clone());
         self.commit(move |state, stamp| {
             let before = me.upgrade().map_or(0, |me| me.balance_in(state, &person));
             if !state.people.contains_key(&person) {
@@ -299,8 +299,9 @@ impl Services {
                         person,
                         program: None,
                         act: "wallet.top-up".to_owned(),
-                        about: vec![amount.to_string()],
+                        about: Vec::new(),
                         purpose: None,
+                        amount: Some((amount, currency)),
                     };
                     Ok((vec![Change::Transfers(vec![transfer]), audit], before + amount))
                 }

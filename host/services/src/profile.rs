@@ -85,6 +85,7 @@ impl Services {
                 act: "profile.changed".to_owned(),
                 about,
                 purpose: None,
+                amount: None,
             };
             Ok((vec![Change::Profile { person, profile: sealed }, audit], ()))
         })

@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::config::{Directory, Openable, ServicesConfig};
 use crate::format::{self, FORMAT};
 use crate::hostkey::HostKey;
+use crate::mailbox::News;
 use crate::model::DayCounts;
 use crate::money;
 use crate::sessions::Live;
@@ -18,7 +19,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use youji_api::caller::Caller;
 use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
@@ -69,6 +70,8 @@ pub struct Services {
     pub(crate) host: HostKey,
     pub(crate) tokens: TokenKeys,
     pub(crate) live: Mutex<HashMap<SessionId, Live>>,
+    /// Mailboxes that somebody follows.
+    pub(crate) followed: Mutex<HashMap<PersonId, watch::Sender<News>>>,
     deliver: RwLock<Option<Arc<dyn Deliver>>>,
     directory: RwLock<Option<Arc<dyn Directory>>>,
     /// Counted since the last entry that holds counts.
@@ -116,6 +119,7 @@ impl Services {
             host,
             tokens,
             live: Mutex::default(),
+            followed: Mutex::default(),
             deliver: RwLock::default(),
             directory: RwLock::default(),
             counts: Mutex::default(),
@@ -130,8 +134,8 @@ impl Services {
     }
 
     fn start_background(self: &Arc<Self>) {
-        let notices = self.log.notices();
-        let watching = tokio::spawn(crate::watch::run(self.me.clone(), notices));
+        let watching = tokio::spawn(crate::watch::run(self.me.clone(), self.log.notices()));
+        let delivering = tokio::spawn(crate::mailbox::run(self.me.clone(), self.log.notices()));
         let me = self.me.clone();
         let tending = tokio::spawn(async move {
             if let Some(services) = me.upgrade() {
@@ -145,7 +149,7 @@ impl Services {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
-        *self.background.lock() = vec![watching.abort_handle(), tending.abort_handle()];
+        *self.background.lock() = vec![watching.abort_handle(), delivering.abort_handle(), tending.abort_handle()];
     }
 
     /// How services reach sessions; until it is set, nothing is delivered.

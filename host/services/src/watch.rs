@@ -1,6 +1,6 @@
 //! Watches: a change of a row reaches every session that watches it and may read it.
 
-use crate::apply::Notice;
+use crate::apply::{Notice, RowNotice};
 use crate::rows::rule;
 use crate::services::{Services, check_name, limit, not_found};
 use crate::sessions::Watch;
@@ -16,7 +16,8 @@ pub(crate) async fn run(services: Weak<Services>, mut notices: Receiver<(u64, No
         let heard = notices.recv().await;
         let Some(services) = services.upgrade() else { return };
         match heard {
-            Ok((_, notice)) => services.changed(&notice).await,
+            Ok((_, Notice::Row(notice))) => services.changed(&notice).await,
+            Ok((_, Notice::Message { .. })) => {}
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "watchers were told that they missed changes");
                 services.tell_gap();
@@ -57,7 +58,7 @@ impl Services {
         removed.map(|_| Reply::Done).ok_or_else(|| not_found("no watch with that ticket"))
     }
 
-    async fn changed(&self, notice: &Notice) {
+    async fn changed(&self, notice: &RowNotice) {
         let watching: Vec<(SessionId, Arc<Caller>, Vec<Ticket>)> = {
             let live = self.live.lock();
             let of_program = live.iter().filter(|(_, live)| live.caller.program == notice.program);
@@ -111,7 +112,7 @@ impl Services {
         }
     }
 
-    fn removed(&self, caller: &Caller, notice: &Notice, readers: &[youji_api::caller::Audience]) -> Option<Event> {
+    fn removed(&self, caller: &Caller, notice: &RowNotice, readers: &[youji_api::caller::Audience]) -> Option<Event> {
         let open_id = self.open_id(&caller.person, &caller.program);
         let could = self.state.read().belongs(caller, open_id.as_str(), readers, &notice.row);
         could.then(|| Event {
@@ -133,7 +134,7 @@ impl Services {
     }
 }
 
-fn of_row(notice: &Notice, version: u64, removed: bool, stamps: Fields) -> Fields {
+fn of_row(notice: &RowNotice, version: u64, removed: bool, stamps: Fields) -> Fields {
     let mut fields = Fields::new()
         .with("collection", &*notice.collection)
         .with("key", &*notice.key)

@@ -154,7 +154,7 @@ async fn who_used_what_when_and_for_what_stands_in_the_persons_chain() {
         ("consent.granted", vec!["location"]),
         ("location.locate", vec!["Hall 3"]),
         ("payment.succeeded", vec!["pub"]),
-        ("wallet.top-up", vec!["5"]),
+        ("wallet.top-up", vec![]),
         ("consent.denied", vec!["identity.nickname"]),
     ];
     assert_eq!(acts(&records), expected);

@@ -101,6 +101,7 @@ export const problems = {
   'foreign-origin': ['Another page asked', 'Nothing was changed.', 'Do it on the kiosk’s own page.'],
   'not-json': ['Something is not right', 'The host does not understand the request; nothing was changed.', 'Reload this page.'],
   'not-a-socket': ['Not this way', 'Nothing was changed.', 'Reload this page.'],
+  'not-a-stream': ['Not this way', 'Nothing was changed.', 'Reload this page.'],
   method: ['Not this way', 'Nothing was changed.', 'Reload this page.'],
 };
 

@@ -2,6 +2,7 @@
 
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use youji_api::{Scalar, Sheet, SheetId};
 use youji_runtime::Ack;
 
@@ -14,6 +15,9 @@ pub(crate) enum FromPage {
         last_seq: u64,
         #[serde(default)]
         language: String,
+        /// Number of the message that the page saw last, if it wants them on this socket.
+        #[serde(default)]
+        messages_after: Option<u64>,
     },
     Event {
         id: u32,
@@ -30,6 +34,8 @@ pub(crate) enum FromPage {
         accepted: bool,
         #[serde(default)]
         chosen: Vec<String>,
+        #[serde(default)]
+        values: BTreeMap<String, String>,
         #[serde(default)]
         pin: String,
         #[serde(default)]
@@ -86,6 +92,14 @@ pub(crate) enum ToPage<'a> {
     Inbox {
         sequence: u64,
         unread: u64,
+    },
+    Message {
+        message: serde_json::Value,
+    },
+    /// Messages that are gone, both ends included.
+    MessagesGone {
+        first: u64,
+        last: u64,
     },
     Scan {
         ticket: String,

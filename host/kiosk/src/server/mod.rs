@@ -8,7 +8,7 @@
 //! | `extract` | bodies within bounds, cookies, problem documents |
 //! | `seats` | who sits at which device |
 //! | `bucket` | rates |
-//! | `pages`, `visit`, `person`, `operate` | the handlers, by who uses them |
+//! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
 //! | `token` | tokens for publishers' own servers |
 //! | `socket`, `frames` | the session socket |
 
@@ -16,10 +16,12 @@ mod bucket;
 mod extract;
 mod frames;
 mod guard;
+mod messages;
 mod net;
 mod operate;
 mod pages;
 mod person;
+mod privacy;
 pub mod routes;
 mod seats;
 mod socket;

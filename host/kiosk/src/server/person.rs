@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use youji_api::ProgramId;
 use youji_runtime::EndReason;
-use youji_services::{Names, Person};
+use youji_services::{Message, Names, Person};
 
 pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
     let publishers = host.registry.publishers();
@@ -38,12 +38,12 @@ pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
     })
 }
 
-fn at(app: &App, seat: &Seat) -> Result<Person, Problem> {
+pub(crate) fn at(app: &App, seat: &Seat) -> Result<Person, Problem> {
     app.host.services.person(&seat.person).ok_or_else(Problem::no_person)
 }
 
 /// In both languages; the id where the program is not here any more.
-fn program_name(host: &Host, program: &ProgramId) -> Names {
+pub(crate) fn program_name(host: &Host, program: &ProgramId) -> Names {
     let listed = host
         .registry
         .list()
@@ -57,6 +57,20 @@ fn program_name(host: &Host, program: &ProgramId) -> Names {
 
 pub(crate) async fn person(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Result<Json<Value>, Problem> {
     Ok(Json(person_json(&app.host, &at(&app, &seat)?)))
+}
+
+/// A message as a page gets it; `name` is the program's.
+pub(crate) fn message_json(message: &Message, name: &Value) -> Value {
+    json!({
+        "sequence": message.sequence,
+        "program": message.program,
+        "name": name,
+        "title": message.title,
+        "text": message.text,
+        "at": message.at,
+        "page": message.page,
+        "read": message.read,
+    })
 }
 
 #[derive(Deserialize)]
@@ -73,19 +87,8 @@ pub(crate) async fn inbox(
     at(&app, &seat)?;
     let messages = app.host.services.inbox(&seat.person, query.after).await;
     let messages: Vec<Value> = messages
-        .into_iter()
-        .map(|message| {
-            json!({
-                "sequence": message.sequence,
-                "program": message.program,
-                "name": program_name(&app.host, &message.program),
-                "title": message.title,
-                "text": message.text,
-                "at": message.at,
-                "page": message.page,
-                "read": message.read,
-            })
-        })
+        .iter()
+        .map(|message| message_json(message, &json!(program_name(&app.host, &message.program))))
         .collect();
     Ok(Json(json!({"messages": messages})))
 }
@@ -141,6 +144,8 @@ pub(crate) async fn consents(State(app): State<Arc<App>>, Extension(AtSeat(seat)
                 "scope": consent.scope,
                 "state": if consent.granted { "granted" } else { "denied" },
                 "at": consent.at,
+                "reason": consent.reason,
+                "other": consent.other,
             })
         })
         .collect();

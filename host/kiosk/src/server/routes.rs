@@ -1,6 +1,6 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, guard, operate, pages, person, socket, token, visit};
+use super::{App, guard, messages, operate, pages, person, privacy, socket, token, visit};
 use crate::problem::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -74,7 +74,21 @@ fn table() -> Vec<Entry> {
             get(person::consents),
         ),
         act("/api/person/consents", Person, post(person::set_consent)),
+        read("/api/person/programs", Person, get(privacy::programs)),
+        read("/api/person/audit", Person, get(privacy::audit)),
+        read("/api/person/export", Person, get(privacy::export)),
+        act("/api/person/forget", Person, post(privacy::forget)),
+        (
+            Route {
+                method: "GET",
+                path: "/api/person/profile",
+                who: Person,
+            },
+            get(privacy::profile),
+        ),
+        act("/api/person/profile", Person, post(privacy::set_profile)),
         act("/api/person/language", Person, post(person::set_language)),
+        read("/api/messages", Person, get(messages::follow)),
         read("/api/session/{id}/socket", Person, get(socket::upgrade)),
         act("/api/operator/sign-in", Anyone, post(operate::sign_in)),
         act("/api/operator/sign-out", Operator, post(operate::sign_out)),

@@ -10,11 +10,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use youji_api::{PersonId, SessionId, codes};
 use youji_runtime::{Ended, Session};
 
 /// Ended sessions whose end a screen that was away can still be told.
 const ENDED_KEPT: usize = 8;
+/// Lines on which one seat follows messages: a page, one that is being loaded again, and some to spare.
+const LISTENING_MAX: usize = 4;
 /// A phone in a pocket is no abandoned kiosk: its visitor is kept this many times longer.
 const PHONE: u32 = 30;
 
@@ -26,6 +29,7 @@ pub(crate) struct Seat {
     /// The kiosk's own screen, not a phone on the network.
     kiosk: bool,
     state: Mutex<State>,
+    over: watch::Sender<bool>,
 }
 
 /// A program that is open at a seat, and what a page that comes back must know of it.
@@ -57,6 +61,8 @@ struct State {
     touched: Instant,
     /// Openings that the person waits for: a long one (a first compilation) is no idling.
     opening: u32,
+    /// Lines on which messages are followed.
+    listening: usize,
     over: bool,
 }
 
@@ -133,7 +139,38 @@ impl Seat {
             return None;
         }
         state.over = true;
+        self.over.send_replace(true);
         Some(std::mem::take(&mut state.open))
+    }
+
+    /// Turns true when nobody sits here any more.
+    pub(crate) fn over(&self) -> watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
+    /// Messages are followed here until the answer is dropped.
+    pub(crate) fn listen(self: &Arc<Self>) -> Result<Listening, Problem> {
+        let mut state = self.state.lock();
+        if state.listening >= LISTENING_MAX {
+            return Err(Problem::new(
+                429,
+                codes::LIMIT,
+                "Too many lines",
+                format!("{LISTENING_MAX} lines follow the messages at this seat; no other one was opened."),
+                "Close one of them.",
+            ));
+        }
+        state.listening += 1;
+        Ok(Listening(Arc::clone(self)))
+    }
+}
+
+/// A line that follows messages.
+pub(crate) struct Listening(Arc<Seat>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.state.lock().listening -= 1;
     }
 }
 
@@ -244,8 +281,10 @@ impl Place {
                 ended: VecDeque::new(),
                 touched: Instant::now(),
                 opening: 0,
+                listening: 0,
                 over: false,
             }),
+            over: watch::Sender::new(false),
         });
         kept.0.all.lock().insert(token.hash, seat);
         token

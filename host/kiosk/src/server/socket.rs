@@ -5,7 +5,7 @@ use super::bucket::Bucket;
 use super::frames::{FromPage, ToPage};
 use super::guard::AtSeat;
 use super::net::stopped;
-use super::person::speak;
+use super::person::{message_json, program_name, speak};
 use super::seats::{Found, Here, Seat};
 use super::visit::{open_here, opened_json};
 use crate::open::{OpenRequest, Target};
@@ -19,12 +19,14 @@ use axum::response::Response;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use youji_api::{Answer, OpenTarget, SessionId, SheetId, Ticket};
 use youji_runtime::{Ack, EndReason, Feed, Session, UiEvent, Update};
+use youji_services::{Mail, Mailbox};
 
 /// How long a page may take to say hello.
 const HELLO: Duration = Duration::from_secs(10);
@@ -94,7 +96,12 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
     let hello = tokio::time::timeout(HELLO, socket.recv()).await;
     let hello = hello.ok().flatten().and_then(Result::ok);
     let hello = hello.and_then(|message| serde_json::from_str(message.to_text().ok()?).ok());
-    let Some(FromPage::Hello { last_seq, language }) = hello else {
+    let Some(FromPage::Hello {
+        last_seq,
+        language,
+        messages_after,
+    }) = hello
+    else {
         return close(socket, (AT_FAULT, "hello comes first")).await;
     };
     match found {
@@ -114,6 +121,13 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
                 return close(socket, (NORMAL, "ended")).await;
             };
             listen(app, seat, &language).await;
+            let mailbox = match messages_after.map(|after| app.host.services.mailbox(&seat.person, Some(after))) {
+                Some(Err(failure)) => {
+                    tracing::debug!(code = failure.code, "messages");
+                    return close(socket, (AT_FAULT, "no message has that number yet")).await;
+                }
+                mailbox => mailbox.and_then(Result::ok),
+            };
             let mine = screen.attach();
             session.show();
             let mut line = Line {
@@ -122,6 +136,7 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
                 feed: session.subscribe(last_seq),
                 mine,
                 known: Known::default(),
+                mailbox,
                 doing: FuturesUnordered::new(),
                 frames: Bucket::full(1.0),
                 heard: Instant::now(),
@@ -177,6 +192,7 @@ struct Line<'a> {
     feed: Feed,
     mine: u64,
     known: Known,
+    mailbox: Option<Mailbox>,
     doing: FuturesUnordered<Doing>,
     frames: Bucket,
     heard: Instant,
@@ -200,6 +216,7 @@ impl Line<'_> {
                     let state = screen.borrow_and_update().clone();
                     self.show(socket, state).await
                 }
+                mail = next_mail(&mut self.mailbox) => self.mail(socket, mail).await,
                 _ = pings.tick() => self.ping(socket).await,
                 () = stopped(&mut stop) => self.last_words(socket).await,
             };
@@ -216,6 +233,22 @@ impl Line<'_> {
             self.update(socket, update).await?;
         }
         Err(Some((AWAY, "the host is shutting down")))
+    }
+
+    async fn mail(&mut self, socket: &mut WebSocket, mail: Option<Mail>) -> Result<(), Option<Close>> {
+        match mail {
+            // The person is gone; the session's own end follows.
+            None => {
+                self.mailbox = None;
+                Ok(())
+            }
+            Some(Mail::Message(message)) => {
+                let name = json!(program_name(&self.app.host, &message.program));
+                let message = message_json(&message, &name);
+                send(socket, &ToPage::Message { message }).await
+            }
+            Some(Mail::Gap { first, last }) => send(socket, &ToPage::MessagesGone { first, last }).await,
+        }
     }
 
     async fn update(&mut self, socket: &mut WebSocket, update: Option<Update>) -> Result<(), Option<Close>> {
@@ -312,9 +345,18 @@ impl Line<'_> {
                 id,
                 accepted,
                 chosen,
+                values,
                 pin,
                 after_ms,
-            } => self.answer(id, Answer { accepted, chosen, pin, ..Answer::default() }, after_ms),
+            } => {
+                let answer = Answer {
+                    accepted,
+                    chosen,
+                    values,
+                    pin,
+                };
+                self.answer(id, answer, after_ms);
+            }
             FromPage::Scanned { ticket, text } => self.scanned(ticket.number(), text),
             FromPage::Hello { language, .. } => {
                 let (app, seat) = (Arc::clone(self.app), Arc::clone(self.seat));
@@ -462,6 +504,14 @@ impl Line<'_> {
             return Err(None);
         }
         deliver(socket, Message::Ping(axum::body::Bytes::new())).await
+    }
+}
+
+/// Never ready for a page that wants no messages here.
+async fn next_mail(mailbox: &mut Option<Mailbox>) -> Option<Mail> {
+    match mailbox {
+        Some(mailbox) => mailbox.next().await,
+        None => std::future::pending().await,
     }
 }
 

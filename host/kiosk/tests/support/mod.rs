@@ -60,7 +60,7 @@ fn guest() -> Vec<u8> {
 
 /// A package around it, and who else may open it.
 pub fn package_as(id: &str, name: &str, key: &PublisherKey, callers: &[&str]) -> Vec<u8> {
-    let permissions: Vec<Value> = ["payment", "storage", "navigation", "clock", "log"]
+    let permissions: Vec<Value> = ["payment", "storage", "navigation", "clock", "log", "identity", "identity.nickname"]
         .iter()
         .map(|name| json!({"name": name, "reason": "For a test"}))
         .collect();
