@@ -3,7 +3,7 @@
 //! Each key is a small file of its own, so that it can be overwritten in place without touching any other. A person's id appears only as
 //! a hash. A forgotten person leaves an empty mark, so that the same id cannot come back with another key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -54,8 +54,34 @@ pub struct Keyring {
 
 struct Shared {
     dir: PathBuf,
-    /// One lock for memory and files: making and destroying a key exclude each other and every use.
+    /// Never locked while a file is touched.
     held: Mutex<HashMap<Name, Key>>,
+    /// Keys whose files somebody works on: making, reading and destroying one key exclude each other, and nobody else waits for them.
+    busy: Mutex<HashSet<Name>>,
+    free: Condvar,
+}
+
+/// The only one at the files of a key, until it is dropped.
+struct Alone<'a> {
+    shared: &'a Shared,
+    name: Name,
+}
+
+impl Shared {
+    fn alone(&self, name: &Name) -> Alone<'_> {
+        let mut busy = self.busy.lock();
+        while !busy.insert(*name) {
+            self.free.wait(&mut busy);
+        }
+        Alone { shared: self, name: *name }
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.shared.busy.lock().remove(&self.name);
+        self.shared.free.notify_all();
+    }
 }
 
 impl Keyring {
@@ -82,7 +108,9 @@ impl Keyring {
         Ok(Self {
             shared: Arc::new(Shared {
                 dir: dir.to_owned(),
-                held: Mutex::new(HashMap::new()),
+                held: Mutex::default(),
+                busy: Mutex::default(),
+                free: Condvar::new(),
             }),
         })
     }
@@ -93,8 +121,11 @@ impl Keyring {
     /// [`KeyError::Forgotten`] if the person was forgotten; otherwise if the system refuses.
     pub fn create(&self, person: &str) -> Result<(), KeyError> {
         let name = name(person);
-        let mut held = self.shared.held.lock();
-        match self.key(&mut held, &name) {
+        if self.held(&name).is_some() {
+            return Ok(());
+        }
+        let alone = self.shared.alone(&name);
+        match self.read(&alone) {
             Err(KeyError::Missing) => {}
             other => return other.map(drop),
         }
@@ -111,14 +142,14 @@ impl Keyring {
         file.write_all(key.as_slice()).and_then(|()| file.sync_all()).at("writing", &new)?;
         fs::rename(&new, &path).at("naming", &path)?;
         self.sync_dir()?;
-        hold(&mut held, name, Arc::new(key));
+        self.hold(&alone, Arc::new(key));
         Ok(())
     }
 
     /// Whether the person has a key.
     #[must_use]
     pub fn has(&self, person: &str) -> bool {
-        self.key(&mut self.shared.held.lock(), &name(person)).is_ok()
+        self.key(&name(person)).is_ok()
     }
 
     /// Seals `plaintext` so that only the same person and the same `purpose` open it. The purpose is not kept in the result: name what
@@ -128,7 +159,7 @@ impl Keyring {
     /// [`KeyError::Forgotten`], [`KeyError::Missing`], or if the system refuses.
     pub fn seal(&self, person: &str, purpose: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, KeyError> {
         let name = name(person);
-        let key = self.key(&mut self.shared.held.lock(), &name)?;
+        let key = self.key(&name)?;
         let mut nonce = [0; NONCE_BYTES];
         random(&mut nonce)?;
         let cipher = XChaCha20Poly1305::new(key.as_slice().into());
@@ -146,7 +177,7 @@ impl Keyring {
     /// [`KeyError::Forgotten`], [`KeyError::Missing`], [`KeyError::Altered`], or if the system refuses.
     pub fn open_sealed(&self, person: &str, purpose: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
         let name = name(person);
-        let key = self.key(&mut self.shared.held.lock(), &name)?;
+        let key = self.key(&name)?;
         let (head, msg) = sealed.split_at_checked(1 + NONCE_BYTES).ok_or(KeyError::Altered)?;
         if head[0] != XCHACHA20_POLY1305 {
             return Err(KeyError::Altered);
@@ -170,8 +201,8 @@ impl Keyring {
     /// If the system refuses; then repeat it.
     pub fn destroy(&self, person: &str) -> Result<(), KeyError> {
         let name = name(person);
-        let mut held = self.shared.held.lock();
-        held.remove(&name);
+        let alone = self.shared.alone(&name);
+        self.shared.held.lock().remove(&alone.name);
         let (mark, key) = (self.path(&name, "gone"), self.path(&name, "key"));
         // The mark first: if this is interrupted, the next start finishes it.
         let file = OpenOptions::new()
@@ -188,9 +219,22 @@ impl Keyring {
         Ok(())
     }
 
-    fn key(&self, held: &mut HashMap<Name, Key>, name: &Name) -> Result<Key, KeyError> {
-        if let Some(key) = held.get(name) {
-            return Ok(key.clone());
+    fn held(&self, name: &Name) -> Option<Key> {
+        self.shared.held.lock().get(name).cloned()
+    }
+
+    fn key(&self, name: &Name) -> Result<Key, KeyError> {
+        match self.held(name) {
+            Some(key) => Ok(key),
+            None => self.read(&self.shared.alone(name)),
+        }
+    }
+
+    /// From its file, unless somebody was faster.
+    fn read(&self, alone: &Alone<'_>) -> Result<Key, KeyError> {
+        let name = &alone.name;
+        if let Some(key) = self.held(name) {
+            return Ok(key);
         }
         if self.path(name, "gone").exists() {
             return Err(KeyError::Forgotten);
@@ -203,8 +247,16 @@ impl Keyring {
             Err(error) => return Err(error).at("reading", &path).map_err(KeyError::from),
         }
         let key = Arc::new(key);
-        hold(held, *name, key.clone());
+        self.hold(alone, key.clone());
         Ok(key)
+    }
+
+    fn hold(&self, alone: &Alone<'_>, key: Key) {
+        let mut held = self.shared.held.lock();
+        if held.len() >= HELD {
+            held.clear();
+        }
+        held.insert(alone.name, key);
     }
 
     fn path(&self, name: &Name, extension: &str) -> PathBuf {
@@ -216,13 +268,6 @@ impl Keyring {
         let dir = &self.shared.dir;
         File::open(dir).and_then(|dir| dir.sync_all()).at("syncing", dir)
     }
-}
-
-fn hold(held: &mut HashMap<Name, Key>, name: Name, key: Key) {
-    if held.len() >= HELD {
-        held.clear();
-    }
-    held.insert(name, key);
 }
 
 fn name(person: &str) -> Name {

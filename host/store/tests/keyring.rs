@@ -1,8 +1,12 @@
 //! Keys: sealed values open for their person and purpose only, and never after the key is destroyed.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use youji_store::{KeyError, Keyring};
 
 #[test]
@@ -91,4 +95,47 @@ fn an_interrupted_destruction_is_finished() {
     let ring = Keyring::open(dir.path()).unwrap();
     assert!(!key.exists() && !dir.path().join("half.new").exists());
     assert!(matches!(ring.create("ada"), Err(KeyError::Forgotten)));
+}
+
+/// A key's file takes as long as it likes: whoever needs another key does not wait.
+#[test]
+fn nobody_waits_for_the_key_of_somebody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = Keyring::open(dir.path()).unwrap();
+    ring.create("ada").unwrap();
+    ring.create("eve").unwrap();
+    ring.create("bob").unwrap();
+    let sealed = ring.seal("eve", b"note", b"secret").unwrap();
+    let bobs = ring.seal("bob", b"note", b"slow").unwrap();
+    // Bob's key comes out of a pipe into which nobody has written yet.
+    let name: String = Sha256::digest("youji person bob")
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let file = dir.path().join(name).with_extension("key");
+    let key = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let ring = Keyring::open(dir.path()).unwrap();
+    let slow = std::thread::spawn({
+        let ring = ring.clone();
+        move || ring.open_sealed("bob", b"note", &bobs)
+    });
+    // Opened only once there is somebody at its other end.
+    let mut pipe = OpenOptions::new().write(true).open(&file).unwrap();
+    let (done, told) = std::sync::mpsc::channel();
+    let others = std::thread::spawn(move || {
+        ring.seal("ada", b"note", b"x").unwrap();
+        assert_eq!(ring.open_sealed("eve", b"note", &sealed).unwrap(), b"secret");
+        assert!(!ring.has("nobody"));
+        ring.create("joe").unwrap();
+        ring.destroy("eve").unwrap();
+        assert!(matches!(ring.seal("eve", b"note", b"x"), Err(KeyError::Forgotten)));
+        done.send(()).unwrap();
+    });
+    let unhindered = told.recv_timeout(Duration::from_secs(60));
+    pipe.write_all(&key).unwrap();
+    assert_eq!(slow.join().unwrap().unwrap(), b"slow");
+    others.join().unwrap();
+    unhindered.expect("the others are done while bob's key is still being read");
 }
