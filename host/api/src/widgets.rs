@@ -13,7 +13,7 @@ pub enum Kind {
     Integer,
     /// A number with a fraction.
     Number,
-    /// Path of an image in the package, or "blob:" with a digest.
+    /// Path of an image in the package.
     Image,
 }
 

@@ -35,6 +35,8 @@ export async function showReceipt(stage, session, { reason, fault, receipt }, { 
   return { el, draw };
 }
 
+const keptWords = ({ code, bytes: size }) => (tOr(`kept.${code}`, null) ? t(`kept.${code}`, { size: bytes(size) }) : code);
+
 const total = (steps) => (steps ?? []).reduce((sum, [, us]) => sum + us, 0);
 
 // What the host measures afterwards is the memory of all live programs: while others run, both bars must count them.
@@ -51,7 +53,7 @@ function figures({ before = {}, after = {}, steps = [], erased = {}, kept = [], 
     h('section', { class: 'receipt-part' }, h('h2', { text: t('end.memory') }), bars(memory(before.memoryBytes ?? 0, after.memoryBytes ?? 0), { format: bytes, label: t('end.memory') }), h('p', { class: 'receipt-note', text: `${t('end.freed', { size: bytes((before.memoryBytes ?? 0) + (before.treeBytes ?? 0)) })} · ${t('end.lived', { time: duration(lifetimeMs ?? 0) })}` })),
     h('section', { class: 'receipt-part' }, h('h2', { text: t('end.erased') }), h('dl', { class: 'receipt-grid' }, [...others, ...gone.map(([name, n]) => [tOr(`erased.${name}`, name), count(n)])].map(([name, value]) => h('div', {}, h('dt', { text: name }), h('dd', { text: value }))))),
     steps.length ? h('section', { class: 'receipt-part' }, h('h2', { text: t('end.time') }), stepStrip(steps, t('end.time'))) : null,
-    h('section', { class: 'receipt-part' }, h('h2', { text: t('end.kept') }), kept.length ? h('ul', { class: 'receipt-kept' }, kept.map((line) => h('li', { text: tOr(`kept.${line}`, line), dir: 'auto' }))) : h('p', { class: 'receipt-note', text: t('end.kept-none') })),
+    h('section', { class: 'receipt-part' }, h('h2', { text: t('end.kept') }), kept.length ? h('ul', { class: 'receipt-kept' }, kept.map((one) => h('li', { text: keptWords(one) }))) : h('p', { class: 'receipt-note', text: t('end.kept-none') })),
     h('p', { class: 'receipt-host', text: t('end.host-now', { instances: count(after.instances), rss: bytes(after.rssBytes) }) }),
   ];
 }

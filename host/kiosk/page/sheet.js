@@ -1,12 +1,13 @@
 // What a person decides, drawn by the host from stored values: from the host's edge, above the program, with the secret sign.
 
 import { h, fill, uid } from './dom.js';
-import { t, named, money, moment, tOr } from './i18n.js';
+import { t, named, money, moment, tOr, language } from './i18n.js';
 import { icon } from './icons.js';
 import { mark, signPicture } from './art.js';
 import { dialog, btn, problemBox, busy } from './ui.js';
 import { Problem } from './api.js';
 import { person } from './store.js';
+import { languageSwitch } from './language.js';
 
 // The host ignores what comes within 500 ms; the page waits a little longer, and shows it.
 const ARM_MS = 650;
@@ -20,6 +21,7 @@ export class Sheets {
   }
 
   open(sheet, problem) {
+    if (this.now?.sheet.id === sheet.id && this.now.language !== language()) return this.translate(sheet);
     if (this.now?.sheet.id === sheet.id) return this.again(problem);
     const at = this.queue.findIndex((other) => other.id === sheet.id);
     if (at >= 0) this.queue[at] = sheet;
@@ -56,11 +58,26 @@ export class Sheets {
     this.drop();
   }
 
+  // The same sheet in another language: what was typed and chosen stays.
+  translate(sheet) {
+    const { now } = this;
+    const pin = now.pin?.value ?? '';
+    const left = new Set([...now.dialog.el.querySelectorAll('.sheet-scopes input:not(:checked)')].map((input) => input.value));
+    this.now = null;
+    clearTimeout(now.timer);
+    this.draw(sheet, true);
+    now.dialog.close(true);
+    if (this.now.pin) this.now.pin.value = pin;
+    for (const input of this.now.dialog.el.querySelectorAll('.sheet-scopes input')) input.checked = !left.has(input.value);
+    this.now.dialog.el.querySelector(`[data-language=${language()}]`)?.focus();
+  }
+
   // An answer was not taken, such as a wrong PIN: the sheet stays.
   again(problem) {
     const { now } = this;
     busy(now.yes, false);
     now.answered = false;
+    now.arm();
     fill(now.problem, problem ? problemBox(new Problem(problem, { where: now.sheet.kind })) : null);
     if (now.pin) {
       now.pin.value = '';
@@ -68,7 +85,7 @@ export class Sheets {
     }
   }
 
-  draw(sheet) {
+  draw(sheet, still = false) {
     const parts = (KINDS[sheet.kind] ?? unknown)(sheet);
     const problem = h('div', { class: 'sheet-problem', 'aria-live': 'assertive' });
     const no = btn(parts.no, () => answer(false), { busyWhile: false });
@@ -98,32 +115,38 @@ export class Sheets {
     };
     const who = person();
     const it = dialog(
-      { title: parts.title, onStage: true, className: `sheet sheet-${sheet.kind}`, cancel: () => answer(false), heading: false, alert: true },
+      { title: parts.title, onStage: true, className: `sheet sheet-${sheet.kind}`, cancel: () => answer(false), heading: false, alert: true, still },
       h(
         'div',
         { class: 'sheet-edge' },
         h('span', { class: 'sheet-mark' }, mark()),
         h('p', { class: 'sheet-from', text: t('sheet.from') }),
+        languageSwitch('sheet-language'),
         who?.sign ? h('div', { class: 'sheet-sign' }, signPicture(who.sign.picture), h('div', {}, h('span', { class: 'sheet-sign-label', text: t('sheet.yours') }), h('strong', { text: named(who.sign.word) }))) : null,
       ),
       h('div', { class: 'sheet-body', tabindex: '0' }, parts.content, problem),
       h('div', { class: 'sheet-foot' }, h('div', { class: 'dialog-actions even' }, no, yes), hint),
     );
     const pin = it.el.querySelector('input[data-pin]');
-    this.now = { sheet, dialog: it, yes, problem, pin, answered: false };
-    it.el.querySelector('.sheet-body').focus({ preventScroll: true });
-    pin?.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') answer(true);
-    });
-    requestAnimationFrame(() => requestAnimationFrame(() => {
+    // The host counts from when it sent the sheet, and again when it sent it back.
+    const arm = () => {
       at = performance.now();
-      yes.classList.add('armed');
+      yes.setAttribute('aria-disabled', 'true');
       setTimeout(() => {
         hint.classList.add('done');
         hint.textContent = '';
         yes.classList.remove('arming');
         if (parts.ready !== false) yes.removeAttribute('aria-disabled');
       }, ARM_MS);
+    };
+    this.now = { sheet, dialog: it, yes, problem, pin, arm, language: language(), answered: false };
+    it.el.querySelector('.sheet-body').focus({ preventScroll: true });
+    pin?.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter') answer(true);
+    });
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      yes.classList.add('armed');
+      arm();
     }));
   }
 }
@@ -159,7 +182,8 @@ function payNotes({ terms, payee, currency }) {
   const { mode = 'pay', until, atExpiry, fee, count } = terms ?? {};
   const words = { payee, count, until: until ? moment(until) : '', fee: fee ? money(fee, currency) : '' };
   const notes = [tOr(`sheet.note.${mode}`, null) && t(`sheet.note.${mode}`, words), until && mode !== 'packet' && mode !== 'pool' ? t(`sheet.until.${atExpiry}`, words) : null, fee ? t('sheet.fee', words) : null];
-  return notes.filter(Boolean).map((text) => h('p', { class: 'sheet-note', dir: 'auto', text }));
+  const said = notes.filter(Boolean);
+  return said.length ? h('div', { class: 'sheet-terms' }, icon('shield'), h('div', {}, said.map((text) => h('p', { dir: 'auto', text })))) : null;
 }
 
 /** What a scope is called by the host. */

@@ -51,9 +51,9 @@ const open = new Set();
 
 /**
  * A modal dialog. `onStage`: over the stage only, from the host's edge; else in the middle. `cancel` runs at Escape or a tap
- * outside; null: neither closes it. Gives `{el, body, close(), closed}`.
+ * outside; null: neither closes it. `still`: without motion, in the place of another one. Gives `{el, body, close(), closed}`.
  */
-export function dialog({ title, className = '', onStage = false, cancel, heading = true, alert = false }, ...content) {
+export function dialog({ title, className = '', onStage = false, cancel, heading = true, alert = false, still = false }, ...content) {
   const titleId = uid();
   const body = h('div', { class: 'dialog-panel' });
   const el = h('dialog', { class: ['dialog', onStage && 'on-stage', className], 'aria-labelledby': titleId, role: alert ? 'alertdialog' : null }, body);
@@ -64,12 +64,12 @@ export function dialog({ title, className = '', onStage = false, cancel, heading
     titleId,
     open: true,
     closed: new Promise((resolve) => (settle = resolve)),
-    async close() {
+    async close(atOnce = false) {
       if (!it.open) return;
       it.open = false;
       open.delete(it);
       el.classList.add('leaving');
-      await animate(body, onStage ? [{ transform: 'none' }, { transform: 'translateY(-103%)' }] : [{ opacity: 1, transform: 'none' }, { opacity: 0, transform: 'translateY(8px)' }], 160);
+      if (!atOnce) await animate(body, onStage ? [{ transform: 'none' }, { transform: 'translateY(-103%)' }] : [{ opacity: 1, transform: 'none' }, { opacity: 0, transform: 'translateY(8px)' }], 160);
       el.close();
       el.remove();
       settle();
@@ -94,7 +94,7 @@ export function dialog({ title, className = '', onStage = false, cancel, heading
   el.showModal();
   open.add(it);
   body.querySelector('[autofocus], .dialog-title')?.focus();
-  animate(body, onStage ? [{ transform: 'translateY(-103%)' }, { transform: 'none' }] : [{ opacity: 0, transform: 'translateY(8px)' }, { opacity: 1, transform: 'none' }], 220);
+  if (!still) animate(body, onStage ? [{ transform: 'translateY(-103%)' }, { transform: 'none' }] : [{ opacity: 0, transform: 'translateY(8px)' }, { opacity: 1, transform: 'none' }], 220);
   return it;
 }
 

@@ -4,6 +4,7 @@ use crate::screen::Screen;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use youji_api::caller::Requested;
 use youji_api::{
     Caller, Deliver, Event, Failure, OpenTarget, PersonId, ProgramId, PublisherId, Recipient, SessionId, Sheet, SheetId, Ticket, codes,
 };
@@ -88,6 +89,15 @@ impl Directory for StoredNames {
             .into_iter()
             .find(|listed| listed.current.manifest.app_id == *program)?;
         Some(listed.current.name(language).to_owned())
+    }
+
+    fn requested(&self, program: &ProgramId, language: &str) -> Option<Requested> {
+        let listed = self
+            .0
+            .list()
+            .into_iter()
+            .find(|listed| listed.current.manifest.app_id == *program)?;
+        Some(listed.current.requested(language))
     }
 
     fn publisher_name(&self, publisher: &PublisherId) -> Option<String> {

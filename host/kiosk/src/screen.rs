@@ -129,7 +129,7 @@ impl Screen {
     }
 
     /// Takes what is to be opened, so that it is opened once.
-    pub(crate) fn take_opens(&self) -> Vec<(Ticket, OpenTarget)> {
+    pub fn take_opens(&self) -> Vec<(Ticket, OpenTarget)> {
         let mut taken = Vec::new();
         self.state.send_if_modified(|state| {
             taken = std::mem::take(&mut state.opens);

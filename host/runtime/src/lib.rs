@@ -39,7 +39,7 @@ mod view;
 pub use config::{CompileLimits, Compiler, RuntimeConfig};
 pub use observe::{Observer, Seen};
 pub use program::{ImportError, Program, ProgramError, check_imports};
-pub use receipt::{EndReason, Ended, Fault, Frame, Receipt, ReceiptAfter, ReceiptBefore};
+pub use receipt::{EndReason, Ended, Fault, Frame, Kept, Receipt, ReceiptAfter, ReceiptBefore};
 pub use runtime::{LaunchError, LaunchRequest, Opened, Runtime, RuntimeMetrics};
 pub use session::{Ack, Feed, Session, SessionInfo, SessionState, UiEvent};
 pub use update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireNode};

@@ -36,8 +36,9 @@ impl EndReason {
     }
 }
 
-/// What a program did wrong. Codes: "cpu", "memory", "trap", "view", "in-view", "host-calls", "handles", "host-timeout",
-/// "call-timeout", "stack", "exports", "host".
+/// What a program did wrong. Codes: "cpu", "memory", "stack", "trap", "view", "in-view", "pages" (turned without end), "host-calls" (too
+/// many, or not as agreed), "too-large" (what it hands over at once), "saved-state" (too large), "call-timeout" (its own call takes
+/// too long), "host-timeout" (the host's answer does), "host" (an error of the host itself).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Fault {
@@ -96,8 +97,25 @@ pub struct Receipt {
     /// What services dropped for it, by name.
     #[serde(serialize_with = "as_map")]
     pub erased: Vec<(&'static str, u64)>,
-    /// What is kept, and why.
-    pub kept: Vec<String>,
+    /// What is kept; a page says it, and why, in its own language.
+    pub kept: Vec<Kept>,
+}
+
+/// Something that outlives a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// "saved-state" (given back at the next launch), "ledger" (orders, payments and receipts), "services" (what they hold for the
+    /// session, since they did not answer in time).
+    pub code: &'static str,
+    /// How much, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+impl Kept {
+    pub(crate) fn new(code: &'static str, bytes: Option<u64>) -> Self {
+        Kept { code, bytes }
+    }
 }
 
 /// What a session held when it ended.

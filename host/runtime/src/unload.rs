@@ -2,7 +2,7 @@
 
 use crate::guest::{Input, Output};
 use crate::observe::Seen;
-use crate::receipt::{EndReason, Ended, Fault, Receipt, ReceiptAfter, ReceiptBefore};
+use crate::receipt::{EndReason, Ended, Fault, Kept, Receipt, ReceiptAfter, ReceiptBefore};
 use crate::task::{Steps, Stop, Task};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -38,30 +38,20 @@ pub(crate) async fn unload(task: &mut Task, stop: Stop) {
     let dropped = shared.mailbox.close();
     let caller = shared.caller();
     let mut kept = Vec::new();
-    let chinese = caller.language.starts_with("zh");
     if let Some(saved) = &saved {
-        let bytes = saved.bytes.len();
-        kept.push(if chinese {
-            format!("小程序保存的状态，{bytes} 字节：下次打开时交还")
-        } else {
-            format!("the state that the program saved, {bytes} bytes: given back at the next launch")
-        });
+        kept.push(Kept::new("saved-state", Some(saved.bytes.len() as u64)));
     }
     let ended = shared.gate.sessions().ended(&caller, saved);
     let erased = match tokio::time::timeout(shared.inner.config.host_call_timeout, ended).await {
         Ok(erased) => erased,
         Err(_) => {
             tracing::error!(session = %shared.id, "services did not end a session in time");
-            kept.push("what services hold for the session: they did not answer in time".to_owned());
+            kept.push(Kept::new("services", None));
             Vec::new()
         }
     };
     steps.done("services");
-    kept.push(if chinese {
-        "订单、付款和收据：账本按法律保留".to_owned()
-    } else {
-        "orders, payments and receipts: the ledger keeps them".to_owned()
-    });
+    kept.push(Kept::new("ledger", None));
     shared.inner.remove(shared.id);
     shared.free();
     steps.done("free");

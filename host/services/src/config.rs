@@ -5,7 +5,7 @@ use rand::{RngCore, SeedableRng};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use youji_api::caller::Caller;
+use youji_api::caller::{Caller, Requested};
 use youji_api::{Failure, ProgramId, PublisherId, codes};
 
 /// Time, injected so that a run can be repeated.
@@ -67,6 +67,11 @@ impl Random for SeededRandom {
 pub trait Directory: Send + Sync {
     /// The program's name in that language or the nearest, from its manifest.
     fn program_name(&self, program: &ProgramId, language: &str) -> Option<String>;
+    /// What the program's manifest requests, with reasons in that language or the nearest.
+    fn requested(&self, _program: &ProgramId, _language: &str) -> Option<Requested> {
+        None
+    }
+
     /// The publisher's stored name.
     fn publisher_name(&self, publisher: &PublisherId) -> Option<String>;
     /// The Ed25519 key of a publisher whom the operator allows; none: their servers exchange nothing.

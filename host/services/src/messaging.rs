@@ -16,7 +16,7 @@ use youji_api::{Event, Failure, Fields, PersonId, Reply, Sheet, SheetId, SheetKi
 const TEXT_MOST: usize = 2_000;
 
 /// The text for a language: that one, its first part, English, or whatever there is.
-fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> &'a str {
+pub(crate) fn in_language<'a>(texts: &'a BTreeMap<String, String>, language: &str) -> &'a str {
     let short = language.split('-').next().unwrap_or_default();
     let kin = || {
         texts
@@ -62,7 +62,7 @@ fn scope(template: &str) -> String {
     format!("message.{template}")
 }
 
-fn template<'a>(caller: &'a Caller, name: &str) -> Result<&'a TemplateRule, Failure> {
+pub(crate) fn template<'a>(caller: &'a Caller, name: &str) -> Result<&'a TemplateRule, Failure> {
     let found = caller.requested.templates.iter().find(|template| template.name == name);
     found.ok_or_else(|| not_found(format!("template \"{name}\" is not in the manifest")))
 }

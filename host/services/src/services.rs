@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
-use youji_api::caller::Caller;
+use youji_api::caller::{Caller, Requested};
 use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
 use youji_store::{Commit, CommitOptions, Health, KeyError, Keyring, SledMap, Stamp, StoreError};
 
@@ -334,6 +334,11 @@ impl Services {
         let directory = self.directory.read().clone();
         let name = directory.and_then(|directory| directory.program_name(program, language));
         name.unwrap_or_else(|| program.to_string())
+    }
+
+    pub(crate) fn requested(&self, program: &ProgramId, language: &str) -> Option<Requested> {
+        let directory = self.directory.read().clone();
+        directory.and_then(|directory| directory.requested(program, language))
     }
 
     pub(crate) fn publisher_key(&self, publisher: &PublisherId) -> Option<[u8; 32]> {

@@ -1,13 +1,14 @@
 //! Sheets: shown to one session, answered once.
 
 use crate::acts::CALL as ACT;
+use crate::messaging::{in_language, template};
 use crate::outcomes::{coded, fields, fields_of};
 use crate::profile::check_field;
 use crate::services::{Services, limit, not_found};
 use crate::sessions::{Asked, What};
 use std::sync::Arc;
 use youji_api::caller::Caller;
-use youji_api::{Answer, Event, Failure, Fields, SessionId, Sheet, SheetId, codes};
+use youji_api::{Answer, Event, Failure, Fields, SessionId, Sheet, SheetId, SheetKind, codes};
 
 fn gone() -> Failure {
     not_found("no such sheet is open in this session; it may have been answered or withdrawn")
@@ -36,6 +37,47 @@ impl Services {
             deliver.sheet(caller.session, sheet);
         }
         Ok(())
+    }
+
+    /// An open sheet with its stored names and reasons in another language than the one it was made in. What a program wrote itself
+    /// (a purpose, the title of a line) stays as it is.
+    pub fn sheet_in(&self, session: SessionId, sheet: &Sheet, language: &str) -> Sheet {
+        let mut said = sheet.clone();
+        let known = self.live.lock().get(&session).and_then(|live| {
+            let asked = live.sheets.get(&sheet.id)?;
+            Some((live.caller.clone(), asked.what.clone()))
+        });
+        let Some((caller, what)) = known.filter(|(caller, _)| *caller.language != *language) else {
+            return said;
+        };
+        said.program = self.program_name(&caller.program, language);
+        said.publisher = self.publisher_name(&caller.publisher, language);
+        match (&mut said.kind, &what) {
+            (SheetKind::Consent { scopes }, _) => {
+                if let Some(requested) = self.requested(&caller.program, language) {
+                    for line in scopes {
+                        line.reason = requested.reason(&line.scope).unwrap_or_default().to_owned();
+                    }
+                }
+            }
+            (SheetKind::Subscribe { templates }, _) => {
+                for (name, title) in templates {
+                    if let Ok(rule) = template(&caller, name) {
+                        in_language(&rule.title, language).clone_into(title);
+                    }
+                }
+            }
+            (SheetKind::Payment { payee, .. }, What::Payment(open)) => open.payee.in_language(language).clone_into(payee),
+            (SheetKind::Payment { payee, terms, .. }, What::Act(act)) if terms.mode != "refund" => {
+                let order = self.state.read().order(&caller.program, &act.order_no).cloned();
+                if let Some(order) = order {
+                    self.payee_name(&order).in_language(language).clone_into(payee);
+                }
+            }
+            (SheetKind::Open { target, .. }, What::Open(opens)) => *target = self.program_name(&opens.program, language),
+            _ => {}
+        }
+        said
     }
 
     /// Takes away every sheet of that order of the caller's: it is shown anew.

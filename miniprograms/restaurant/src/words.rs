@@ -9,7 +9,6 @@ youji_sdk::texts! {
         takeaway: ["自取", "Takeaway"],
         all: ["全部", "All"],
         categories: ["分类", "Categories"],
-        add: ["加入", "Add"],
         add_dish: ["加入{dish}", "Add {dish}"],
         add_for: ["加入购物车 · {amount}", "Add to basket · {amount}"],
         sold_out: ["已售罄", "Sold out"],

@@ -172,7 +172,7 @@ impl Change {
 /// What happens without having been asked for.
 #[derive(Clone, Debug)]
 pub enum Happening {
-    /// A page is on top now: at the start, after a push, a replace or a way back.
+    /// A page is on top now: after a push, a replace or a way back. The first page comes with [`Launch`], without this.
     PageShown(Page),
     /// A page is below another one now.
     PageHidden(Page),

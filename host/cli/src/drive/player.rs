@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetKind};
 use youji_bench::view::{View, Wanted};
-use youji_kiosk::{Host, OpenRequest};
+use youji_kiosk::{Host, OpenRequest, Opened, Target};
 use youji_runtime::{EndReason, Feed, Session, UiEvent};
 use youji_services::NewPerson;
 
 /// Of every person of a scenario who is no visitor; their host is gone after the run.
 const PIN: &str = "2468";
 /// How long something that is expected may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How long nothing must come until a view counts as settled.
 const QUIET: Duration = Duration::from_millis(150);
 /// How long to wait between two looks at something that sends no update.
@@ -48,7 +48,8 @@ pub(crate) struct Outcome {
 struct Player<'a> {
     id: PersonId,
     language: String,
-    stage: Option<Stage>,
+    /// What is open; the last one is on the screen, opened by the one below it.
+    stages: Vec<Stage>,
     own: Option<Own<'a>>,
 }
 
@@ -81,7 +82,7 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
             Player {
                 id: enter(host, name, person, &language).await?,
                 language,
-                stage: None,
+                stages: Vec::new(),
                 own,
             },
         );
@@ -112,7 +113,7 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
         outcome.steps += 1;
     }
     for (name, player) in &mut players {
-        if let Some(stage) = player.stage.take() {
+        while let Some(stage) = player.stages.pop() {
             outcome
                 .receipts
                 .push(serde_json::to_value(stage.session.close(EndReason::Closed).await)?);
@@ -214,10 +215,13 @@ impl Player<'_> {
                 own.snapshots.check(name, &self.stage()?.settled().await?)
             }
             Action::Close {} => {
-                let stage = self.stage.take().ok_or_else(|| anyhow!("no program is open; open one first"))?;
+                let stage = self.stages.pop().ok_or_else(|| anyhow!("no program is open; open one first"))?;
                 outcome
                     .receipts
                     .push(serde_json::to_value(stage.session.close(EndReason::Closed).await)?);
+                if let Some(below) = self.stages.last() {
+                    below.session.show();
+                }
                 Ok(())
             }
             Action::WaitMs(_) => Ok(()),
@@ -225,11 +229,11 @@ impl Player<'_> {
     }
 
     fn stage(&mut self) -> Result<&mut Stage> {
-        self.stage.as_mut().ok_or_else(|| anyhow!("no program is open; open one first"))
+        self.stages.last_mut().ok_or_else(|| anyhow!("no program is open; open one first"))
     }
 
     async fn open(&mut self, host: &Arc<Host>, program: &str, page: &str, scene: &str) -> Result<()> {
-        if let Some(stage) = self.stage.take() {
+        while let Some(stage) = self.stages.pop() {
             stage.session.close(EndReason::Closed).await;
         }
         let program = match (program, self.own) {
@@ -239,14 +243,45 @@ impl Player<'_> {
         };
         let code = host.code_for(&ProgramId::from(program), page, scene)?;
         let opened = Box::pin(host.open(&self.id, OpenRequest::scan(code, &self.language))).await?;
+        self.enter(opened).await
+    }
+
+    /// Puts a program on the screen.
+    async fn enter(&mut self, opened: Opened) -> Result<()> {
+        if let Some(below) = self.stages.last() {
+            below.session.hide();
+        }
         let feed = opened.session.subscribe(0);
-        self.stage = Some(Stage {
+        self.stages.push(Stage {
             session: opened.session,
             feed,
             view: View::default(),
             events: 0,
         });
         self.stage()?.look(Instant::now() + PATIENCE, |view| view.seq > 0).await.map(|_| ())
+    }
+
+    /// Opens what the program on the screen asked for and the person agreed to, as a kiosk's page would.
+    async fn follow(&mut self, host: &Arc<Host>) -> Result<()> {
+        let from = self.stage()?.session.clone();
+        let Some(screen) = host.screen(from.id()) else { return Ok(()) };
+        for (ticket, target) in screen.take_opens() {
+            let request = OpenRequest {
+                target: Target::Page {
+                    program: target.program,
+                    page: target.page,
+                    query: target.query,
+                },
+                cause: "program".to_owned(),
+                language: self.language.clone(),
+                from_program: Some(from.caller().program.clone()),
+            };
+            let opened = Box::pin(host.open(&self.id, request)).await;
+            let told = opened.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str());
+            host.services().opened(from.id(), ticket, told)?;
+            self.enter(opened?).await?;
+        }
+        Ok(())
     }
 
     async fn answer(&mut self, host: &Arc<Host>, kind: &str, accept: bool, chosen: Option<&[String]>) -> Result<()> {
@@ -285,7 +320,7 @@ impl Player<'_> {
                 },
             )
             .await?;
-        Ok(())
+        self.follow(host).await
     }
 
     async fn expect_message(&mut self, host: &Arc<Host>, text: &str) -> Result<()> {

@@ -20,6 +20,8 @@ export function text(node) {
       attr(el, 'role', a.size === 'title' && a.text ? 'heading' : a.live ? 'status' : null);
       attr(el, 'aria-level', a.size === 'title' && a.text ? '2' : null);
       attr(el, 'aria-live', a.live ? 'polite' : null);
+      // An amount or a word beside something else is never broken in its middle.
+      el.classList.toggle('short', [...(a.text ?? '')].length <= 10);
       setText(el, a.text);
     },
   };

@@ -21,6 +21,7 @@ export function button(node, ctx) {
       mark(el, 'tone', word(node.a.tone, ['plain', 'primary', 'quiet', 'bad']));
       setText(label, node.a.label);
       symbol.hidden = !node.a.icon;
+      el.classList.toggle('icon-only', Boolean(node.a.icon) && !node.a.label);
       if (el.dataset.icon !== (node.a.icon ?? '')) {
         el.dataset.icon = node.a.icon ?? '';
         fill(symbol, node.a.icon ? icon(node.a.icon) : null);

@@ -24,7 +24,7 @@ use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use youji_api::{Answer, OpenTarget, SessionId, SheetId, Ticket};
+use youji_api::{Answer, OpenTarget, SessionId, Sheet, SheetId, Ticket};
 use youji_runtime::{Ack, EndReason, Feed, Session, UiEvent, Update};
 use youji_services::{Mail, Mailbox};
 
@@ -285,7 +285,7 @@ impl Line<'_> {
                     return send(socket, &ToPage::SheetGone { id, problem }).await;
                 };
                 self.screen.sheet_sent(id);
-                let problem = Some(&problem);
+                let (sheet, problem) = (&self.said(sheet), Some(&problem));
                 send(socket, &ToPage::Sheet { sheet, problem }).await
             }
         }
@@ -429,6 +429,12 @@ impl Line<'_> {
         }));
     }
 
+    /// A sheet in the language that the page speaks by now.
+    fn said(&self, sheet: &Sheet) -> Sheet {
+        let services = &self.app.host.services;
+        services.sheet_in(self.session.id(), sheet, &self.screen.language())
+    }
+
     fn scanned(&mut self, ticket: Option<u64>, text: Option<String>) {
         let Some(ticket) = ticket.map(Ticket).filter(|ticket| self.screen.now().scans.contains(ticket)) else {
             return;
@@ -464,8 +470,10 @@ impl Line<'_> {
         }
         for sheet in &state.sheets {
             if self.known.sheets.insert(sheet.id) {
-                send(socket, &ToPage::Sheet { sheet, problem: None }).await?;
+                // First, or a page that answers as soon as it may could be ahead of this.
                 self.screen.sheet_sent(sheet.id);
+                let sheet = &self.said(sheet);
+                send(socket, &ToPage::Sheet { sheet, problem: None }).await?;
             }
         }
         for ticket in &state.scans {

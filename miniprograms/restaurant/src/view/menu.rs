@@ -124,10 +124,9 @@ fn dish_card(app: &App, at: usize, dish: &Dish) -> Element<Msg> {
         badge().text(app.words.sold_out).tone(Tone::Quiet).into()
     } else {
         button()
-            .label(app.words.add)
             .described(fill(app.words.add_dish, &[("dish", name)]))
             .icon("plus")
-            .tone(ButtonTone::Quiet)
+            .tone(ButtonTone::Primary)
             .on_tap(Msg::QuickAdd(at))
             .into()
     };

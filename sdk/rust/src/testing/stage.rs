@@ -48,7 +48,7 @@ impl<P: Program> Stage<P> {
             let session = Session {
                 person: person.to_owned(),
                 roles: launch.get_text("roles").split_whitespace().map(str::to_owned).collect(),
-                pages: vec![(page.clone(), query.clone())],
+                pages: vec![(page, query)],
                 ..Session::default()
             };
             world.sessions.insert(id, session);
@@ -67,8 +67,6 @@ impl<P: Program> Stage<P> {
             nodes: Vec::new(),
         };
         stage.instance.lifecycle("shown");
-        let (page, query) = stage.with(|session| session.pages[0].clone());
-        stage.deliver(event("page-shown", 0, query.text("page", page)));
         stage.settle();
         stage
     }
