@@ -360,7 +360,7 @@ mod tests {
         bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
         let checksum = crc32(&bomb[12..29]);
         bomb[29..33].copy_from_slice(&checksum.to_be_bytes());
-        let started = std::time::Instant::now();
+        let started = cpu();
         assert!(matches!(
             decode(&bomb),
             Err(DecodeError::TooLarge {
@@ -368,7 +368,8 @@ mod tests {
                 height: 65_535
             })
         ));
-        assert!(started.elapsed().as_millis() < 100);
+        // Whoever only sees its pixels needs many seconds.
+        assert!(cpu() - started < 1.0, "{} s", cpu() - started);
         assert!(matches!(decode_luma(&[], 65_535, 65_535), Err(DecodeError::TooLarge { .. })));
     }
 
@@ -388,11 +389,15 @@ mod tests {
         for index in 0..100 * 91 {
             imageops::overlay(&mut wall, &finder, i64::from(index % 100 * 36), i64::from(index / 100 * 36));
         }
-        // CPU time of this thread: what others do meanwhile does not count.
-        let seconds = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_sec;
-        let started = seconds();
+        let started = cpu();
         check(wall.into(), &[]);
-        assert!(seconds() - started < 20, "{} s", seconds() - started);
+        assert!(cpu() - started < 60.0, "{} s", cpu() - started);
+    }
+
+    /// Seconds that this thread has worked: what others do meanwhile does not count.
+    fn cpu() -> f64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
     }
 
     fn crc32(bytes: &[u8]) -> u32 {
