@@ -4,6 +4,7 @@ use crate::audit::Use;
 use crate::blob::Blob;
 use crate::change::{Change, Entry};
 use crate::keys;
+use crate::reduce::Reducing;
 use crate::sound;
 use crate::state::{PersonInProgram, PersonState, RowState, State};
 use parking_lot::RwLock;
@@ -12,7 +13,7 @@ use std::io::{BufReader, BufWriter, Read};
 use std::sync::Arc;
 use youji_api::{Failure, PersonId, ProgramId};
 use youji_ledger::AccountError;
-use youji_store::{Decision, Effects, Machine, Snapshot, Stamp};
+use youji_store::{Decision, Effects, Machine, Reducer, Snapshot, Stamp};
 
 /// What is heard of an entry once it is durable.
 #[derive(Clone, Debug)]
@@ -132,6 +133,7 @@ impl State {
                 Ok(())
             }
             Change::Gone { person } => {
+                self.erased = stamp.sequence;
                 self.forget(person, effects);
                 Ok(())
             }
@@ -181,7 +183,7 @@ impl State {
                 }
                 let used = Use {
                     program: Some(program),
-                    act: if *granted { "consent.granted" } else { "consent.denied" },
+                    act: crate::audit::decided(*granted),
                     about: vec![scope.clone()],
                     amount: None,
                     sealed: None,
@@ -194,6 +196,7 @@ impl State {
                 Ok(())
             }
             Change::GoneIn { person, program } => {
+                self.erased = stamp.sequence;
                 self.forget_in(person, program, effects);
                 Ok(())
             }
@@ -344,13 +347,16 @@ impl State {
                     effects.delete(keys::message(&person.0, old));
                 }
                 if let Some((from, program, client_id, hash)) = sender {
-                    let sent = &mut self.program_mut(from, program)?.sent;
-                    sent.push((client_id.clone(), hash.clone(), sequence));
-                    if sent.len() > SENT_KEPT {
-                        sent.remove(0);
-                    }
+                    self.remember_sent(from, program, (client_id.clone(), hash.clone(), sequence))?;
                 }
             }
+            Change::Sent {
+                person,
+                program,
+                client_id,
+                hash,
+                sequence,
+            } => self.remember_sent(person, program, (client_id.clone(), hash.clone(), *sequence))?,
             Change::Read { person, sequence } => {
                 let state = self.person_mut(person)?;
                 state.read_to = state.read_to.max((*sequence).min(state.last_message));
@@ -381,6 +387,15 @@ impl State {
         Ok(())
     }
 
+    fn remember_sent(&mut self, person: &PersonId, program: &ProgramId, message: (String, String, u64)) -> Result<(), String> {
+        let sent = &mut self.program_mut(person, program)?.sent;
+        sent.push(message);
+        if sent.len() > SENT_KEPT {
+            sent.remove(0);
+        }
+        Ok(())
+    }
+
     fn add_login_code(&mut self, hash: &str, code: &crate::login::LoginCode, keep: usize, now: u64) {
         self.login_codes.retain(|_, known| now < known.expires);
         self.login_codes.insert(hash.to_owned(), code.clone());
@@ -398,10 +413,16 @@ impl State {
     }
 
     fn remove_row(&mut self, program: &ProgramId, collection: &str, key: &str, effects: Applying<'_>) {
-        let rows = self.rows.get_mut(program).and_then(|rows| rows.get_mut(collection));
-        let Some(mut row) = rows.and_then(|rows| rows.remove(key)) else {
-            return;
-        };
+        let Some(collections) = self.rows.get_mut(program) else { return };
+        let Some(rows) = collections.get_mut(collection) else { return };
+        let Some(mut row) = rows.remove(key) else { return };
+        // As if it had never been there.
+        if rows.is_empty() {
+            collections.remove(collection);
+        }
+        if collections.is_empty() {
+            self.rows.remove(program);
+        }
         row.version += 1;
         effects.delete(keys::row(&program.0, collection, key));
         effects.delete(keys::row_value(&program.0, collection, key));
@@ -458,6 +479,9 @@ impl State {
     fn clear_in(&mut self, person: &PersonId, program: &ProgramId, mine: &PersonInProgram, effects: Applying<'_>) {
         if let (Some(known), Some(open_id)) = (self.open_ids.get_mut(program), &mine.open_id) {
             known.remove(open_id);
+            if known.is_empty() {
+                self.open_ids.remove(program);
+            }
         }
         for (key, (_, len)) in &mine.storage {
             delete_pieces(effects, &keys::storage(&person.0, &program.0, key), *len);
@@ -528,6 +552,10 @@ impl Machine for Core {
     fn apply(&mut self, entry: &Entry, stamp: Stamp, effects: &mut Effects<Notice>) -> Result<(), String> {
         let mut state = self.state.write();
         entry.changes.iter().try_for_each(|change| state.apply_one(change, stamp, effects))
+    }
+
+    fn reducer(&self) -> Option<Reducer<Entry>> {
+        Some(Box::new(Reducing::new(&self.state.read())))
     }
 
     fn save(&self) -> Result<Snapshot, String> {

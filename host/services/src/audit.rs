@@ -102,6 +102,11 @@ pub fn verify_audit(records: &[AuditRecord]) -> Result<(), String> {
     Ok(())
 }
 
+/// The act of a decision about a scope.
+pub(crate) fn decided(granted: bool) -> &'static str {
+    if granted { "consent.granted" } else { "consent.denied" }
+}
+
 /// A record in the projection.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -257,7 +262,9 @@ impl Services {
         }
         let id = person.clone();
         // In order with commands: what the state shows earlier may not be in the projection yet.
-        let chain = self.log.read(move |core| core.state.read().people.get(&id).map(|person| person.audit.clone()));
+        let chain = self
+            .log
+            .read(move |core| core.state.read().people.get(&id).map(|person| person.audit.clone()));
         let chain = chain.await.map_err(|error| store_failure(&error))?.ok_or_else(nobody)?;
         let numbers = chain.first().max(after.saturating_add(1))..=chain.last;
         let places: Vec<Vec<u8>> = numbers.take(most).map(|number| keys::audit(&person.0, number)).collect();

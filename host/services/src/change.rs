@@ -129,6 +129,15 @@ pub(crate) enum Change {
         /// Person and program that sent it, with its client id and the hash of the content; none: the host.
         sender: Option<(PersonId, ProgramId, String, String)>,
     },
+    /// What compaction leaves of a message whose recipient is gone: its sender may still repeat it.
+    Sent {
+        person: PersonId,
+        program: ProgramId,
+        client_id: String,
+        hash: String,
+        /// At the recipient's.
+        sequence: u64,
+    },
     Read {
         person: PersonId,
         sequence: u64,

@@ -1,5 +1,6 @@
 //! What a host decides about its services.
 
+use crate::compaction::CompactionPolicy;
 use parking_lot::Mutex;
 use rand::{RngCore, SeedableRng};
 use std::path::PathBuf;
@@ -197,7 +198,8 @@ pub struct ServicesConfig {
     pub clock: Arc<dyn Clock>,
     /// Randomness: ids, tickets, signs. Keys come from the operating system.
     pub random: Arc<dyn Random>,
-    /// The wallet's currency, ISO 4217.
+    /// What wallets hold, one of [`CURRENCIES`](crate::CURRENCIES). Empty: what they hold in this folder, CNY in a fresh one; it stands
+    /// here once the services are opened.
     pub currency: String,
     /// What a visitor starts with, in minor units.
     pub visitor_balance: u64,
@@ -205,6 +207,8 @@ pub struct ServicesConfig {
     pub place: Option<Place>,
     /// Limits.
     pub limits: ServiceLimits,
+    /// When the log is compacted.
+    pub compaction: CompactionPolicy,
 }
 
 impl ServicesConfig {
@@ -214,10 +218,11 @@ impl ServicesConfig {
             data_dir: data_dir.into(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::default()),
-            currency: "CNY".to_owned(),
+            currency: String::new(),
             visitor_balance: 20_000,
             place: None,
             limits: ServiceLimits::default(),
+            compaction: CompactionPolicy::default(),
         }
     }
 }

@@ -53,6 +53,7 @@ impl Services {
         self.lapse_old().await;
         self.settle_due().await;
         self.forget_leaving().await;
+        self.compact_when_due();
         if self.tokens.due(self.now())
             && let Err(failure) = self.rotate_tokens(false).await
         {

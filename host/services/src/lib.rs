@@ -11,6 +11,7 @@
 //! | [`sign`] | secret signs: pictures and words |
 //! | `caps` | `Capabilities`: one line a call |
 //! | `state`, `change`, `sound`, `apply`, `keys`, `blob`, `format` | what decisions look at; entries, when they are sound, and what they do; where values stand, and in which format |
+//! | `reduce`, `compaction` | what stays of old entries, and when the log is compacted |
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
 //! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
 //! | `merchants`, `order`, `payment`, `confirm`, `money` | who is paid, what an order must be, its sheet, the one act of a payment |
@@ -31,6 +32,7 @@ mod blob;
 pub mod books;
 mod caps;
 mod change;
+mod compaction;
 pub mod config;
 mod confirm;
 mod consent;
@@ -59,6 +61,7 @@ mod pin;
 mod profile;
 mod receipts;
 mod records;
+mod reduce;
 mod rows;
 mod say;
 pub mod services;
@@ -76,9 +79,11 @@ mod watch;
 
 pub use audit::{AuditRecord, verify_audit};
 pub use books::{Books, BooksError, Divergence, Verified};
+pub use compaction::{Compacted, CompactionPolicy};
 pub use config::{Clock, Directory, Openable, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
 pub use login::Exchanged;
 pub use mailbox::{Mail, Mailbox};
+pub use money::CURRENCIES;
 pub use model::{ConsentRow, Counter, DayCounts, Erased, InProgram, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};
 pub use profile::PROFILE_FIELDS;
 pub use services::{OpenError, Services};

@@ -3,12 +3,14 @@
 use crate::apply::{Core, Decide};
 use crate::blob::Blob;
 use crate::change::Change;
+use crate::compaction::Compacting;
 use crate::config::{Directory, Openable, ServicesConfig};
 use crate::format::{self, FORMAT};
 use crate::hostkey::HostKey;
 use crate::mailbox::News;
 use crate::model::DayCounts;
 use crate::money;
+use crate::people::FUNDING;
 use crate::sessions::Live;
 use crate::state::State;
 use crate::tokens::TokenKeys;
@@ -24,6 +26,9 @@ use tokio::task::AbortHandle;
 use youji_api::caller::{Caller, Requested};
 use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
 use youji_store::{Commit, CommitOptions, Health, KeyError, Keyring, SledMap, Stamp, StoreError};
+
+/// ISO 4217 number of what a fresh folder's wallets hold.
+const CNY: u32 = 156;
 
 /// Why the services did not open.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +54,19 @@ pub enum OpenError {
         found: u32,
     },
     /// The wallet's currency is not one that this host knows.
-    #[error("currency {0}: a wallet holds one of CNY, EUR, HKD, JPY, SGD, USD")]
+    #[error("currency {0}: a wallet holds one of {known}", known = money::CURRENCIES.join(", "))]
     Currency(String),
+    /// The folder's wallets hold another currency than the one that is asked for.
+    #[error(
+        "the wallets in this data folder hold {found}, and {wanted} was asked for. A folder keeps its currency: leave {wanted} out, or take \
+         another folder"
+    )]
+    OtherCurrency {
+        /// Asked for.
+        wanted: String,
+        /// In the folder.
+        found: String,
+    },
     /// The log, the map or the keys can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,6 +98,7 @@ pub struct Services {
     pub(crate) leaving: Mutex<BTreeSet<PersonId>>,
     /// Memory-hard hashes at once.
     pub(crate) hashing: Semaphore,
+    pub(crate) compacting: Compacting,
     last_ticket: AtomicU64,
     background: Mutex<Vec<AbortHandle>>,
 }
@@ -92,8 +109,11 @@ impl Services {
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(config: ServicesConfig) -> Result<Arc<Services>, OpenError> {
-        let (ledger_number, _) = money::currency(&config.currency).ok_or_else(|| OpenError::Currency(config.currency.clone()))?;
+    pub fn open(mut config: ServicesConfig) -> Result<Arc<Services>, OpenError> {
+        let wanted = match config.currency.as_str() {
+            "" => None,
+            code => Some(money::currency(code).ok_or_else(|| OpenError::Currency(code.to_owned()))?.0),
+        };
         let dir = config.data_dir.clone();
         make_private(&dir)?;
         format::check(&dir)?;
@@ -109,6 +129,18 @@ impl Services {
         let shared = state.clone();
         let (log, recovery) = Commit::open(options, map, move || Core::new(shared.clone()))?;
         tracing::info!(sequence = recovery.sequence, replayed = recovery.replayed, took = ?recovery.took, "services opened");
+        let held = state.read().ledger.account(FUNDING).map(|account| account.ledger);
+        let code = |number: u32| money::code_of(number).map_or_else(|| number.to_string(), str::to_owned);
+        if let (Some(wanted), Some(found)) = (wanted, held)
+            && wanted != found
+        {
+            return Err(OpenError::OtherCurrency {
+                wanted: code(wanted),
+                found: code(found),
+            });
+        }
+        let ledger_number = held.or(wanted).unwrap_or(CNY);
+        config.currency = code(ledger_number);
         let services = Arc::new_cyclic(|me| Services {
             me: me.clone(),
             config,
@@ -126,6 +158,7 @@ impl Services {
             strangers: Mutex::default(),
             leaving: Mutex::default(),
             hashing: Semaphore::new(2),
+            compacting: Compacting::default(),
             last_ticket: AtomicU64::new(0),
             background: Mutex::default(),
         });
@@ -328,6 +361,11 @@ impl Services {
     pub(crate) fn tell(&self, session: SessionId, event: Event) -> bool {
         self.deliver()
             .is_some_and(|deliver| deliver.event(&Recipient::Session(session), event))
+    }
+
+    /// What wallets here hold, ISO 4217.
+    pub fn currency(&self) -> &str {
+        &self.config.currency
     }
 
     pub(crate) fn program_name(&self, program: &ProgramId, language: &str) -> String {

@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) flows: FlowState,
     /// By day since 1970.
     pub(crate) days: BTreeMap<u64, DayCounts>,
+    /// Entry of the newest erasure: what is left of it in the log goes with the next compaction.
+    pub(crate) erased: u64,
 }
 
 /// A person, without anything personal.

@@ -224,6 +224,10 @@ impl Host {
         self.services.person(&person.id).expect("not forgotten").balance
     }
 
+    pub fn balance_of(&self, caller: &Caller) -> u64 {
+        self.services.person(&caller.person).expect("not forgotten").balance
+    }
+
     pub fn earned(&self) -> u64 {
         self.services.merchants(&"pub".into())[0].1
     }
