@@ -129,15 +129,16 @@ impl Guest {
         })
     }
 
-    /// A tap, and the outcome of a payment, may lead to a prompt.
+    /// A tap, and a payment that was made, may lead to a prompt; each payment once. Whoever declined is left alone.
     fn moment(&mut self, input: &Input) -> Moment {
         match input {
             Input::View => Moment::View,
             Input::Event(event) => {
-                let outcome_of_payment = event.code == "completed"
-                    && (self.store.data_mut().was_payment(event.ticket) || event.fields.text("call").starts_with("payment."));
+                let (call, outcome) = (event.fields.text("call"), event.fields.text("outcome"));
+                let paid = event.code == "completed" && call == "payment.pay" && outcome == "done";
+                let paid = paid && self.store.data_mut().is_new_payment(event.ticket);
                 let tap = event.handler != 0 && matches!(event.code.as_str(), "tap" | "submit");
-                if tap || outcome_of_payment { Moment::Tap } else { Moment::Other }
+                if tap || paid { Moment::Tap } else { Moment::Other }
             }
             _ => Moment::Other,
         }

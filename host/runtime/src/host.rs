@@ -7,6 +7,7 @@ use crate::pages::Navigate;
 use crate::receipt::Fault;
 use crate::shared::Shared;
 use futures_util::FutureExt;
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,8 +18,8 @@ use youji_api::{Call, Failure, Moment, Reply, Ticket, codes};
 const BURST_SECONDS: f64 = 10.0;
 const LOG_BYTES: usize = 4_096;
 const RANDOM_BYTES: u32 = 4_096;
-/// Payments under way whose outcome counts as a tap.
-const PAYMENTS: usize = 64;
+/// Payments of one session whose outcome counts as a tap, at most.
+const PAID: usize = 1_024;
 
 /// Data of a session's store.
 pub(crate) struct State {
@@ -29,7 +30,8 @@ pub(crate) struct State {
     pub(crate) fault: Option<Fault>,
     /// Host calls since the last event from outside.
     pub(crate) calls: u32,
-    payments: Vec<u64>,
+    /// Tickets of payments whose outcome counted as a tap.
+    paid: HashSet<u64>,
     call_rate: Rate,
     log_rate: Rate,
     lines_dropped: u64,
@@ -45,20 +47,15 @@ impl State {
             moment: Moment::Other,
             fault: None,
             calls: 0,
-            payments: Vec::new(),
+            paid: HashSet::new(),
             lines_dropped: 0,
         }
     }
 
-    /// Whether the outcome is that of a payment that this instance asked for.
-    pub(crate) fn was_payment(&mut self, ticket: u64) -> bool {
-        match self.payments.iter().position(|known| *known == ticket) {
-            Some(at) => {
-                self.payments.swap_remove(at);
-                true
-            }
-            None => false,
-        }
+    /// Whether a payment is told to this instance for the first time. Asked for again, what was paid is told again, and nobody taps
+    /// for that.
+    pub(crate) fn is_new_payment(&mut self, ticket: u64) -> bool {
+        self.paid.len() < PAID && self.paid.insert(ticket)
     }
 
     fn trap(&mut self, fault: Fault) -> Error {
@@ -95,7 +92,6 @@ impl State {
         self.admit(&call)?;
         let name = call.name();
         let navigate = Navigate::from_call(&call);
-        let pays = name.0 == youji_api::Capability::Payment;
         let observed = self.shared.is_observed().then(|| call.clone());
         let began = Instant::now();
         let answer = self.through_gate(call).await;
@@ -111,11 +107,6 @@ impl State {
             }
             None => Ok(reply),
         });
-        if let (true, Ok(Reply::Ticket(ticket))) = (pays, &answer)
-            && self.payments.len() < PAYMENTS
-        {
-            self.payments.push(ticket.0);
-        }
         let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let code = answer.as_ref().err().map(|failure| failure.code.as_str());
         self.shared.call(|| format!("{}.{}", name.0.name(), name.1), us, code);

@@ -217,6 +217,31 @@ async fn only_taps_and_outcomes_of_payments_may_prompt() {
     assert_eq!(screen.texts().await[2], "7:done");
 }
 
+/// Whoever declined is not asked again by the outcome of that, nor twice by one payment.
+#[tokio::test]
+async fn only_a_payment_that_was_made_counts_as_a_tap_and_once() {
+    let rig = Rig::new();
+    let (session, mut screen) = rig.open("insist", "").await;
+    screen.tap("pay").await;
+    assert_eq!(screen.texts().await[2], "Ok(7)");
+    let mut handled = session.usage().events;
+    let mut insists = async |ticket: u64, call: &str, outcome: &str| {
+        let fields = youji_api::Fields::new().with("call", call).with("outcome", outcome);
+        session.deliver(Event::completed(Ticket(ticket), fields));
+        handled += 1;
+        until("the outcome is drawn", || session.usage().events == handled).await;
+        screen.texts().await[2].clone()
+    };
+    assert_eq!(insists(7, "payment.pay", "declined").await, "7:declined Err(\"needs-tap\")");
+    assert_eq!(insists(7, "payment.pay", "expired").await, "7:expired Err(\"needs-tap\")");
+    assert_eq!(insists(7, "payment.pay", "done").await, "7:done Ok(7)");
+    assert_eq!(insists(7, "payment.pay", "done").await, "7:done Err(\"needs-tap\")");
+    assert_eq!(insists(8, "payment.act", "done").await, "8:done Err(\"needs-tap\")");
+    // Of an earlier session, told at this one's launch.
+    assert_eq!(insists(5, "payment.pay", "done").await, "5:done Ok(7)");
+    assert_eq!(insists(5, "payment.pay", "done").await, "5:done Err(\"needs-tap\")");
+}
+
 #[tokio::test]
 async fn hidden_is_suspended_then_unloaded() {
     let rig = Rig::with(|config| {

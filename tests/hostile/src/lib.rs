@@ -115,7 +115,11 @@ impl Guest for Hostile {
             ("tap", 8) => remember(|memory| memory.events.clear()),
             ("tap", 9) => open_other(),
             ("completed", _) => remember(|memory| {
-                memory.note = format!("{}:{}{}", event.ticket, text(&event.fields, "outcome"), text(&event.fields, "code"))
+                memory.note = format!("{}:{}{}", event.ticket, text(&event.fields, "outcome"), text(&event.fields, "code"));
+                if memory.act == "insist" {
+                    let again = payment::pay(&order()).map_err(|failure| failure.code);
+                    memory.note.push_str(&format!(" {again:?}"));
+                }
             }),
             ("changed", _) => note(payment::pay(&order()).map_err(|failure| failure.code)),
             _ => {}

@@ -79,7 +79,8 @@ impl<P: Program> Stage<P> {
     /// Hands one event to the program, as a host does.
     pub fn deliver(&mut self, event: Event) {
         let of_payment = event.code == "completed" && attribute(&event.fields, "call") == "payment.pay";
-        let may_prompt = event.code == "tap" || of_payment;
+        let paid = of_payment && attribute(&event.fields, "outcome") == "done";
+        let may_prompt = event.code == "tap" || paid;
         self.with(|session| session.may_prompt = may_prompt);
         self.instance.event(event);
         self.with(|session| session.may_prompt = false);
