@@ -1,5 +1,8 @@
 //! Amounts as people read them.
 
+/// Currencies that wallets can hold, ISO 4217.
+pub const CURRENCIES: [&str; 6] = ["CNY", "EUR", "HKD", "JPY", "SGD", "USD"];
+
 /// ISO 4217 number and decimal places of the currencies that wallets hold.
 pub(crate) fn currency(code: &str) -> Option<(u32, u32)> {
     Some(match code {
@@ -15,8 +18,7 @@ pub(crate) fn currency(code: &str) -> Option<(u32, u32)> {
 
 /// The code of an ISO 4217 number.
 pub(crate) fn code_of(number: u32) -> Option<&'static str> {
-    let known = ["CNY", "EUR", "HKD", "JPY", "SGD", "USD"];
-    known.into_iter().find(|code| currency(code).is_some_and(|(found, _)| found == number))
+    CURRENCIES.into_iter().find(|code| currency(code).is_some_and(|(found, _)| found == number))
 }
 
 /// In the currency's decimal places, such as "36.00".
