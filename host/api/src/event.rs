@@ -71,6 +71,8 @@ pub struct Launch {
     pub referrer: String,
     /// Program that opened this one; empty when none.
     pub from_program: String,
+    /// What wallets here hold, ISO 4217.
+    pub currency: String,
 }
 
 impl Launch {
@@ -85,6 +87,7 @@ impl Launch {
             .with("roles", self.roles.join(" "))
             .with("referrer", self.referrer.as_str())
             .with("from-program", self.from_program.as_str())
+            .with("currency", self.currency.as_str())
             .with("contract", "1.0");
         for (name, value) in &self.query {
             fields.set(format!("query.{name}"), value.as_str());

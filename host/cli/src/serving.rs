@@ -2,6 +2,7 @@
 
 use crate::{out, place};
 use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::io::IsTerminal;
@@ -15,16 +16,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use youji_kiosk::folder::{read_private, write_private};
 use youji_kiosk::qr::{Code, Terminal};
 use youji_kiosk::{Host, HostConfig, Server};
+use youji_services::CURRENCIES;
 
 /// Options of a command that opens a kiosk.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Data folder [default: .youji in the workspace, else one of the user's]
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Port; 0 takes a free one
     #[arg(long, value_name = "NUMBER", default_value_t = 8080)]
-    port: u16,
+    pub(crate) port: u16,
     /// Let other machines on the network in, and put this machine's address into the codes
     #[arg(long)]
     lan: bool,
@@ -37,6 +39,9 @@ pub(crate) struct Options {
     /// Seconds of warning before that
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     warn: u64,
+    /// What wallets hold; a data folder keeps the one that it began with [default: the folder's, CNY for a fresh one]
+    #[arg(long, value_name = "CODE", ignore_case = true, value_parser = PossibleValuesParser::new(CURRENCIES))]
+    currency: Option<String>,
     /// Don't show the kiosk in the browser
     #[arg(long)]
     no_open: bool,
@@ -63,6 +68,7 @@ impl Options {
             demo,
             idle,
             warn: Duration::from_secs(self.warn).min(idle / 2),
+            currency: self.currency.as_deref().unwrap_or_default().to_ascii_uppercase(),
             ..HostConfig::new(data)
         };
         let listener = Server::bind(&mut config).await?;
@@ -264,7 +270,7 @@ impl Report {
             } else {
                 Terminal::DarkBackground
             };
-            out::line(format_args!("\n{}", drawn.terminal(terminal)));
+            out::drawing(format_args!("\n{}", drawn.terminal(terminal)));
             out::line(format_args!("{}{place}: {}", code.program, code.text));
         }
         if let Some(posters) = &self.posters {
@@ -275,7 +281,7 @@ impl Report {
 }
 
 /// In the browser of the person at this machine, if there is a screen.
-fn show(address: &str) {
+pub(crate) fn show(address: &str) {
     use std::process::{Command, Stdio};
     let opener = if cfg!(target_os = "macos") {
         "open"

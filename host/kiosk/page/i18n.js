@@ -70,6 +70,9 @@ export function money(amount, currency) {
   }
 }
 
+/** Digits after the point of a currency's amounts. */
+export const digits = (currency) => number({ style: 'currency', currency }).resolvedOptions().maximumFractionDigits;
+
 /** A whole number with separators. */
 export const count = (value) => number({ maximumFractionDigits: 0 }).format(value ?? 0);
 

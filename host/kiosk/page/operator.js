@@ -1,7 +1,7 @@
 // The operator's page: a PIN of its own, then who may publish, who has money, what runs, and the way back to nothing.
 
 import { h, fill, token } from './dom.js';
-import { t, named, money, bytes, micros, count, duration, setLanguage, onLanguage } from './i18n.js';
+import { t, named, money, digits, bytes, micros, count, duration, setLanguage, onLanguage } from './i18n.js';
 import { api, asProblem } from './api.js';
 import { icon } from './icons.js';
 import { btn, form, problemBox, empty, confirm, toast, dialog, skeleton } from './ui.js';
@@ -129,7 +129,7 @@ function personRow(one) {
     const it = dialog(
       { title: `${t('op.top-up')} · ${one.name}`, className: 'small' },
       form({
-        fields: [{ name: 'amount', label: `${t('op.amount')} (${currency})`, inputmode: 'decimal', placeholder: '50.00', max: 12, autofocus: true }],
+        fields: [{ name: 'amount', label: `${t('op.amount')} (${currency})`, inputmode: 'decimal', placeholder: (50).toFixed(digits(currency)), max: 12, autofocus: true }],
         label: t('op.top-up'),
         submit: async ({ amount }) => {
           // The key stays the same until it is done: a second try after a lost answer adds nothing twice.

@@ -213,7 +213,7 @@ const KINDS = {
   },
   payment(sheet) {
     const amount = money(sheet.amount, sheet.currency);
-    const after = (Number(sheet.balance) - Number(sheet.amount)).toFixed(2);
+    const after = (Number(sheet.balance) - Number(sheet.amount)).toFixed(3);
     const pinId = uid();
     const mode = sheet.terms?.mode || 'pay';
     const verb = tOr(`sheet.verb.${mode}`, t('sheet.payment'));

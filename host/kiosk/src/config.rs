@@ -31,7 +31,8 @@ pub struct HostConfig {
     pub idle: Duration,
     /// How long before that the page warns.
     pub warn: Duration,
-    /// Wallet currency, ISO 4217.
+    /// What wallets hold, one of [`CURRENCIES`](youji_services::CURRENCIES). Empty: what they hold in this folder, CNY in a fresh one; it stands
+    /// here once the host is opened.
     pub currency: String,
     /// What a visitor starts with, in minor units.
     pub visitor_balance: u64,
@@ -70,7 +71,7 @@ impl HostConfig {
             language: "zh-CN".to_owned(),
             idle: Duration::from_secs(60),
             warn: Duration::from_secs(20),
-            currency: "CNY".to_owned(),
+            currency: String::new(),
             visitor_balance: 20_000,
             place: None,
             places: Vec::new(),

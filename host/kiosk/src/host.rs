@@ -91,7 +91,7 @@ impl Host {
     ///
     /// # Errors
     /// See [`HostError`].
-    pub async fn new(config: HostConfig) -> Result<Arc<Host>, HostError> {
+    pub async fn new(mut config: HostConfig) -> Result<Arc<Host>, HostError> {
         let folder = Folder::take(&config.data_dir)?;
         let part = |part: &'static str| move |reason: String| HostError::Part { part, reason };
         let codes = Codes::open(&folder, &config)?;
@@ -117,6 +117,7 @@ impl Host {
             ..ServicesConfig::new(folder.path().join("services"))
         })
         .map_err(|error| part("services")(error.to_string()))?;
+        services.currency().clone_into(&mut config.currency);
         let clock = Arc::clone(&config.clock);
         let runtime = Runtime::new(RuntimeConfig {
             limits: config.session_limits.clone(),

@@ -238,6 +238,7 @@ impl Host {
             roles,
             referrer: String::new(),
             from_program: request.from_program.map(|program| program.to_string()).unwrap_or_default(),
+            currency: self.config.currency.clone(),
         };
         // Before the launch: what services put on the screen meanwhile must find one.
         self.post.open(id, person, &caller.language);

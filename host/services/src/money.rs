@@ -18,7 +18,9 @@ pub(crate) fn currency(code: &str) -> Option<(u32, u32)> {
 
 /// The code of an ISO 4217 number.
 pub(crate) fn code_of(number: u32) -> Option<&'static str> {
-    CURRENCIES.into_iter().find(|code| currency(code).is_some_and(|(found, _)| found == number))
+    CURRENCIES
+        .into_iter()
+        .find(|code| currency(code).is_some_and(|(found, _)| found == number))
 }
 
 /// In the currency's decimal places, such as "36.00".

@@ -38,6 +38,8 @@ pub(crate) enum Notice {
 /// The model.
 #[derive(Debug)]
 pub struct App {
+    /// Of orders, ISO 4217.
+    pub(crate) currency: String,
     pub(crate) words: &'static Words,
     /// Index into a dish's names.
     pub(crate) language: usize,
@@ -100,7 +102,9 @@ impl Program for App {
     type Msg = Msg;
 
     fn launched(launch: Launch, saved: Option<Saved>, ctx: &mut Ctx<Msg>) -> Self {
+        let currency = if launch.currency.is_empty() { "CNY" } else { &launch.currency };
         let mut app = App {
+            currency: currency.to_owned(),
             words: Words::of(&launch.language),
             language: menu::language(&launch.language),
             staff: launch.has_role("staff"),

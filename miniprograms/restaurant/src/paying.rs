@@ -21,7 +21,7 @@ pub(crate) fn pay(app: &mut App, ctx: &mut Ctx<Msg>) {
         app.notice = Some(Notice::NotSent);
         return;
     };
-    let mut asked = Order::new(key.as_str(), "CNY")
+    let mut asked = Order::new(key.as_str(), app.currency.as_str())
         .record(ORDERS, &key, version)
         .purpose(fill(app.words.purpose, &[("table", &app.table_name())]));
     for line in &app.cart {

@@ -48,6 +48,8 @@ pub struct Launch {
     pub referrer: String,
     /// Program that opened this one; empty when none.
     pub from_program: String,
+    /// What wallets here hold, ISO 4217, such as "CNY": orders are in this. Empty on a host that doesn't say.
+    pub currency: String,
     /// All of it, for fields of later hosts.
     pub fields: Fields,
 }
@@ -64,6 +66,7 @@ impl Launch {
             roles: fields.get_text("roles").split_whitespace().map(str::to_owned).collect(),
             referrer: text("referrer"),
             from_program: text("from-program"),
+            currency: text("currency"),
             fields,
         }
     }

@@ -109,3 +109,16 @@ pub fn amount(sign: &str, minor: u64) -> String {
     text.push(char::from(b'0' + (cents % 10) as u8));
     text
 }
+
+/// An amount of a currency (ISO 4217) in its minor units, as on a price tag: ¥36.00, €36.00, ¥3600 of JPY.
+pub fn money(currency: &str, minor: u64) -> String {
+    match currency {
+        "CNY" => amount("¥", minor),
+        "EUR" => amount("€", minor),
+        "USD" => amount("$", minor),
+        "HKD" => amount("HK$", minor),
+        "SGD" => amount("S$", minor),
+        "JPY" => ["¥", &number(minor)].concat(),
+        _ => amount(&[currency, " "].concat(), minor),
+    }
+}

@@ -1,7 +1,7 @@
 //! What the page stack says to a program: on the stage as on a host (there: `pages_are_kept_by_the_host` of the runtime's tests).
 
 use youji_sdk::testing::{FakeHost, launch};
-use youji_sdk::widgets::{Parent, Widget, button, page};
+use youji_sdk::widgets::{Parent, button, page};
 use youji_sdk::{Ctx, Element, Fields, Happening, Launch, Program, Saved};
 
 struct Pages(Vec<&'static str>);

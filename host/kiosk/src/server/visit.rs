@@ -70,6 +70,7 @@ pub(crate) async fn state(State(app): State<Arc<App>>, Extension(peer): Extensio
             "lan": config.lan,
             "address": host.public_url(),
             "demo": config.demo,
+            "currency": config.currency,
             "atKiosk": at_this_machine(peer.0, &headers),
         },
         "person": person.as_ref().map(|person| person_json(host, person)),

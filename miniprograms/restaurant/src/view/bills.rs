@@ -1,6 +1,6 @@
 //! What this person has paid for, newest first.
 
-use super::{framed, nothing, yuan};
+use super::{framed, nothing};
 use crate::app::{App, Msg, pages};
 use crate::order::{Order, Status};
 use youji_sdk::Element;
@@ -44,12 +44,12 @@ fn bill(app: &App, order: &Order) -> Element<Msg> {
         Status::Cooking => (words.cooking, Tone::Accent),
         Status::Ready => (words.ready, Tone::Good),
     };
-    let state = youji_sdk::text::fill(state, &[("amount", &yuan(order.refunded))]);
+    let state = youji_sdk::text::fill(state, &[("amount", &app.money(order.refunded))]);
     list_item()
         .key(order.key.as_str())
         .title([&moment(order.created_at), " · ", &app.place(&order.table)].concat())
         .detail(dishes.join(if app.language == 0 { "、" } else { ", " }))
-        .value(yuan(order.paid_amount))
+        .value(app.money(order.paid_amount))
         .image(picture)
         .on_tap(Msg::ShowOrder(order.key.clone()))
         .child(badge().text(state).tone(tone))

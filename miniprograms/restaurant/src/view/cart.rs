@@ -1,6 +1,6 @@
 //! The basket.
 
-use super::{framed, nothing, yuan};
+use super::{framed, nothing};
 use crate::app::{App, Msg, pages};
 use crate::cart::{self, Line, MOST, NOTE};
 use youji_sdk::Element;
@@ -24,7 +24,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         return framed(words.basket, &app.table_name(), body).into();
     }
     let paying = app.paying.is_some();
-    let sum = yuan(cart::amount(&app.cart));
+    let sum = app.money(cart::amount(&app.cart));
     let count = youji_sdk::text::number(u64::from(cart::count(&app.cart)));
     let blocked = app.cart.iter().find(|line| app.is_sold_out(line.choice.dish));
     let body = stack()
@@ -82,7 +82,7 @@ fn item(app: &App, at: usize, line: &Line, paying: bool) -> Element<Msg> {
         .key(key(line))
         .title(name)
         .detail(line.choice.options(app.words, app.language))
-        .value(yuan(line.amount()))
+        .value(app.money(line.amount()))
         .image(dish.picture())
         .maybe(sold_out.then(|| badge().text(app.words.sold_out).tone(Tone::Warn)))
         .child(

@@ -1,6 +1,6 @@
 //! One dish: size, heat, extras, how many.
 
-use super::{framed, nothing, small, yuan};
+use super::{framed, nothing, small};
 use crate::app::{App, Msg, pages};
 use crate::menu::{EXTRAS, SPICE};
 use youji_sdk::Element;
@@ -24,7 +24,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         .grow()
         .child(text().text(name).size(TextSize::Large))
         .child(small(dish.about[app.language]))
-        .child(text().text(yuan(line.choice.price())).size(TextSize::Title).tone(Tone::Accent))
+        .child(text().text(app.money(line.choice.price())).size(TextSize::Title).tone(Tone::Accent))
         .maybe(sold_out.then(|| badge().text(words.sold_out).tone(Tone::Warn)));
     let picture = image().source(dish.picture()).alt("").shape(Shape::Square).size(ImageSize::L);
     let mut body = stack()
@@ -32,8 +32,8 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         .maybe(app.notice());
     if let Some(more) = dish.large {
         let sizes = [
-            Choice::new("regular", words.regular).detail(yuan(dish.price)),
-            Choice::new("large", words.large).detail(yuan(dish.price + more)),
+            Choice::new("regular", words.regular).detail(app.money(dish.price)),
+            Choice::new("large", words.large).detail(app.money(dish.price + more)),
         ];
         let chosen = if line.choice.large { "large" } else { "regular" };
         body = body.child(
@@ -64,7 +64,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
     if !dish.extras.is_empty() {
         let offered = dish.extras.iter().map(|at| &EXTRAS[*at]);
         let options: Vec<Choice> = offered
-            .map(|extra| Choice::new(extra.id, extra.name[app.language]).detail(["+", &yuan(extra.price)].concat()))
+            .map(|extra| Choice::new(extra.id, extra.name[app.language]).detail(["+", &app.money(extra.price)].concat()))
             .collect();
         let chosen = dish.extras.iter().filter(|at| line.choice.has_extra(**at)).map(|at| EXTRAS[*at].id);
         body = body.child(
@@ -84,7 +84,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
             .on_change(Msg::DraftQuantity),
     );
     let add = button()
-        .label(fill(words.add_for, &[("amount", &yuan(line.amount()))]))
+        .label(fill(words.add_for, &[("amount", &app.money(line.amount()))]))
         .icon("cart")
         .tone(ButtonTone::Primary)
         .wide(true)

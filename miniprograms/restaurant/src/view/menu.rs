@@ -1,6 +1,6 @@
 //! The menu: home.
 
-use super::{small, strong, yuan};
+use super::{small, strong};
 use crate::app::{App, Msg, pages};
 use crate::cart;
 use crate::menu::{CATEGORIES, DISHES, Dish};
@@ -79,7 +79,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
 fn to_basket(app: &App) -> Element<Msg> {
     let values = [
         ("count", &*number(u64::from(cart::count(&app.cart)))),
-        ("amount", &yuan(cart::amount(&app.cart))),
+        ("amount", &app.money(cart::amount(&app.cart))),
     ];
     stack()
         .dock(Dock::Bottom)
@@ -142,7 +142,7 @@ fn dish_card(app: &App, at: usize, dish: &Dish) -> Element<Msg> {
                 .align(Align::Center)
                 .child(
                     text()
-                        .text(yuan(dish.price))
+                        .text(app.money(dish.price))
                         .tone(if sold_out { Tone::Quiet } else { Tone::Accent }),
                 )
                 .child(end),

@@ -10,7 +10,7 @@ mod order;
 use crate::app::{App, Msg, Notice, pages};
 use crate::cart::MOST;
 use youji_sdk::Element;
-use youji_sdk::text::{amount, fill, number};
+use youji_sdk::text::{fill, money, number};
 use youji_sdk::widgets::{
     Align, ButtonTone, Gap, ImageSize, Parent, Shape, Stack, Text, TextAlign, TextSize, Tone, Weight, button, card, image,
     page as page_widget, stack, text,
@@ -26,10 +26,6 @@ pub(crate) fn page(app: &App) -> Element<Msg> {
         pages::KITCHEN => kitchen::page(app),
         _ => menu::page(app),
     }
-}
-
-fn yuan(fen: u64) -> String {
-    amount("¥", fen)
 }
 
 fn small<M>(words: impl youji_sdk::element::Text) -> Text<M> {
@@ -53,6 +49,11 @@ fn nothing(title: &str, hint: &str, picture: &str, action: Option<(&str, Msg)>) 
 }
 
 impl App {
+    /// An amount as on a price tag.
+    fn money(&self, minor: u64) -> String {
+        money(&self.currency, minor)
+    }
+
     /// "Table 7", or "To take away".
     pub(crate) fn place(&self, table: &str) -> String {
         if table.is_empty() {

@@ -1,6 +1,6 @@
 //! One order: how far it is, what is in it, what was paid.
 
-use super::{framed, nothing, small, strong, yuan};
+use super::{framed, nothing, small, strong};
 use crate::app::{App, Msg, pages};
 use crate::order::{Order, Status};
 use youji_sdk::Element;
@@ -32,7 +32,7 @@ pub(super) fn page(app: &App) -> Element<Msg> {
         body = body.child(small(fill(words.note_is, &[("note", &order.note)])));
     }
     if order.refunded > 0 {
-        let said = fill(words.refunded, &[("amount", &yuan(order.refunded))]);
+        let said = fill(words.refunded, &[("amount", &app.money(order.refunded))]);
         body = body.child(card().tone(Tone::Good).child(text().text(said)));
     }
     let mut names = vec![words.short_no];
@@ -85,7 +85,7 @@ pub(super) fn lines(app: &App, order: &Order) -> Element<Msg> {
             name = [&name, " · ", &options].concat();
         }
         names.push(name);
-        values.push(yuan(line.amount()));
+        values.push(app.money(line.amount()));
     }
     names.push(app.words.total.to_owned());
     let paid = if order.is_paid() {
@@ -93,6 +93,6 @@ pub(super) fn lines(app: &App, order: &Order) -> Element<Msg> {
     } else {
         crate::cart::amount(&order.lines)
     };
-    values.push(yuan(paid));
+    values.push(app.money(paid));
     fact_list().names(names).values(values).total(true).into()
 }
