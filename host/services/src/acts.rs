@@ -20,30 +20,32 @@ pub(crate) struct OpenAct {
     pub(crate) wish: Move,
 }
 
-/// Whether the caller may do that with the order as it stands.
-fn may(caller: &Caller, order_no: &str, wish: &Move, order: &OrderState) -> Result<(), Failure> {
-    let parts = Parts::of(caller, order);
-    if !parts.any() {
-        return Err(no_order(order_no));
-    }
-    permit(parts, order, wish)
-}
-
 impl Services {
+    /// Whether the caller may do that with the order as it stands.
+    fn may(&self, caller: &Caller, order_no: &str, wish: &Move, order: &OrderState) -> Result<Parts, Failure> {
+        let parts = Parts::of(&self.state.read(), caller, order);
+        if !parts.any() {
+            return Err(no_order(order_no));
+        }
+        permit(parts, order, wish).map(|()| parts)
+    }
+
     pub(crate) async fn act(&self, caller: &Caller, order_no: &str, action: &str, options: &Fields) -> Result<Reply, Failure> {
         if action == "claim" {
             return self.claim(caller, order_no).await;
         }
         let wish = Move::parse(action, options)?;
         let order = self.snapshot(&caller.program, order_no).ok_or_else(|| no_order(order_no))?;
-        may(caller, order_no, &wish, &order)?;
+        let parts = self.may(caller, order_no, &wish, &order)?;
         let ticket = self.ticket();
-        if gives(Parts::of(caller, &order), &wish) {
+        if gives(parts, &wish) {
             self.ask_act(caller, order_no, wish, &order, ticket)?;
             return Ok(Reply::Ticket(ticket));
         }
-        self.carry_out(caller, order_no, &wish, ticket, |order| may(caller, order_no, &wish, order))
-            .await?;
+        self.carry_out(caller, order_no, &wish, ticket, |order| {
+            self.may(caller, order_no, &wish, order).map(drop)
+        })
+        .await?;
         Ok(Reply::Ticket(ticket))
     }
 
@@ -111,7 +113,9 @@ impl Services {
     /// The person agreed to give it. What stands in the way is the outcome's to say.
     pub(crate) async fn confirm_act(&self, caller: &Caller, ticket: Ticket, open: &OpenAct) -> Result<(), Failure> {
         let (order_no, wish) = (&open.order_no, &open.wish);
-        let done = self.carry_out(caller, order_no, wish, ticket, |order| may(caller, order_no, wish, order));
+        let done = self.carry_out(caller, order_no, wish, ticket, |order| {
+            self.may(caller, order_no, wish, order).map(drop)
+        });
         let Err(failure) = done.await else { return Ok(()) };
         let outcome = coded(CALL, "failed", &failure.code).with("order-no", order_no.as_str());
         let outcome = outcome.with("action", wish.name());
@@ -128,7 +132,7 @@ impl Services {
         let (caller, order_no) = (caller.clone(), order_no.to_owned());
         self.commit(move |state, _| {
             let order = state.order(&caller.program, &order_no);
-            let order = order.filter(|order| Parts::of(&caller, order).any());
+            let order = order.filter(|order| Parts::of(state, &caller, order).any());
             let order = order.ok_or_else(|| no_order(&order_no))?;
             let mut fields = order_fields(&order_no, order);
             if let Some(packet) = state.flows.packet(&caller.program, &order_no) {

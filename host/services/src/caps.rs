@@ -22,7 +22,9 @@ impl Capabilities for Services {
     async fn call(&self, caller: &Caller, call: Call) -> Result<Reply, Failure> {
         match call {
             Call::IdentityOpenId => Ok(Reply::Text(self.open_id(&caller.person, &caller.program).to_string())),
-            Call::IdentityUnionId => Ok(Reply::Text(self.union_id(&caller.person, &caller.publisher).to_string())),
+            Call::IdentityUnionId => Ok(Reply::Text(
+                self.union_id(&caller.person, &caller.publisher, &caller.program).to_string(),
+            )),
             Call::IdentityLoginCode { .. } => self.login_code(caller).await.map(Reply::Text),
             Call::PaymentPay(order) => self.pay(caller, order).await,
             Call::PaymentLookup { order_no, .. } => self.lookup(caller, &order_no).await.map(Reply::Fields),

@@ -211,6 +211,7 @@ mod tests {
         // An order that never fits what was planned: a packet of which there is none.
         let order = OrderState {
             person: person.clone(),
+            generation: 0,
             hash: String::new(),
             phase: OrderPhase::RequiresCapture,
             ticket: 1,

@@ -24,6 +24,8 @@ pub(crate) struct Flow {
     pub(crate) moved: bool,
     /// The payee, where it is a person.
     pub(crate) to: Option<PersonId>,
+    /// As [`OrderState::generation`], of the payee.
+    pub(crate) to_generation: u32,
     /// What the publisher keeps of all of it.
     pub(crate) fee: u64,
     /// When the hold ends; 0: never.

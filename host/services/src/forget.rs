@@ -5,7 +5,7 @@ use crate::model::Erased;
 use crate::people::{FUNDING, code};
 use crate::records::{program_key, row_purpose};
 use crate::services::{Services, key_failure, not_found, own_name, store_failure};
-use crate::state::{PersonState, State};
+use crate::state::{OrderPhase, PersonInProgram, PersonState, State};
 use youji_api::{Failure, PersonId, ProgramId, codes};
 use youji_ledger::Transfer;
 use youji_store::KeyError;
@@ -97,8 +97,9 @@ impl Services {
     }
 
     /// Makes a program forget a person: what they have there is erased (storage, own rows, saved state, outcomes, consents and what they gave
-    /// with them), the key that sealed it is destroyed, and they come back as somebody whom the program has never seen. Orders and
-    /// receipts stay, and so do messages in the person's own inbox. End the person's sessions in it first.
+    /// with them), the key that sealed it is destroyed, and they come back as somebody whom the program has never seen, also to their
+    /// orders. Orders stay for staff and the other side, receipts and messages for the person. Only an order of which money is still
+    /// held goes on being theirs, until that ends. End the person's sessions in it first.
     ///
     /// # Errors
     /// "not-found" when they never used it; "failed" when it could not be made durable; then repeat it.
@@ -143,15 +144,20 @@ impl Services {
                 outcomes: mine.outcomes.len() as u64,
                 ..Erased::default()
             };
-            let audit = Change::Audit {
+            let mut changes = leave(state, &person, &program, mine);
+            changes.push(Change::GoneIn {
                 person: person.clone(),
-                program: Some(program.clone()),
+                program: program.clone(),
+            });
+            changes.push(Change::Audit {
+                person,
+                program: Some(program),
                 act: "forget".to_owned(),
                 about: Vec::new(),
                 purpose: None,
                 amount: None,
-            };
-            Ok((vec![Change::GoneIn { person, program }, audit], erased))
+            });
+            Ok((changes, erased))
         })
         .await
     }
@@ -308,6 +314,44 @@ impl Services {
             }
         }
     }
+}
+
+/// What would lead from who comes back to who was there: orders that wait for an answer are canceled without a word, and rows that
+/// everyone writes lose their owner.
+fn leave(state: &State, person: &PersonId, program: &ProgramId, mine: &PersonInProgram) -> Vec<Change> {
+    let orders = mine
+        .orders
+        .iter()
+        .filter_map(|order_no| Some((order_no, state.order(program, order_no)?)));
+    let open = orders.filter(|(_, order)| order.phase == OrderPhase::RequiresConfirmation);
+    let canceled = open.map(|(order_no, order)| {
+        let mut order = order.clone();
+        order.phase = OrderPhase::Canceled;
+        order.flow.revision += 1;
+        Change::Order {
+            program: program.clone(),
+            order_no: order_no.clone(),
+            order,
+            body: None,
+        }
+    });
+    let mut changes: Vec<Change> = canceled.collect();
+    for (collection, rows) in state.rows.get(program).into_iter().flatten() {
+        let common = rows.iter().filter(|(_, row)| row.common && row.owner.as_ref() == Some(person));
+        changes.extend(common.map(|(key, row)| {
+            let mut row = row.clone();
+            row.owner = None;
+            row.version += 1;
+            Change::Row {
+                program: program.clone(),
+                collection: collection.clone(),
+                key: key.clone(),
+                row,
+                value: None,
+            }
+        }));
+    }
+    changes
 }
 
 fn count(state: &State, person: &PersonId, mine: &PersonState) -> Erased {

@@ -85,8 +85,15 @@ impl HostKey {
         OpenId::from(format!("o-{id}").as_str())
     }
 
-    pub(crate) fn union_id(&self, person: &PersonId, publisher: &PublisherId) -> OpenId {
-        let id = self.short(&[b"union-id", publisher.as_str().as_bytes(), person.as_str().as_bytes()]);
+    /// The same for all programs of a publisher, but for one that forgot the person: its own from then on, so that nothing joins who comes
+    /// back with who was there.
+    pub(crate) fn union_id(&self, person: &PersonId, publisher: &PublisherId, program: &ProgramId, generation: u32) -> OpenId {
+        let (publisher, person, generation) = (publisher.as_str().as_bytes(), person.as_str().as_bytes(), generation.to_be_bytes());
+        let mut parts: Vec<&[u8]> = vec![b"union-id", publisher, person];
+        if generation != [0; 4] {
+            parts.extend([program.as_str().as_bytes(), generation.as_slice()]);
+        }
+        let id = self.short(&parts);
         OpenId::from(format!("u-{id}").as_str())
     }
 

@@ -139,7 +139,7 @@ impl Services {
                 Ok((vec![Change::LoginCodeUsed { hash: used }, audit], person))
             })
             .await?;
-        let (open_id, union_id) = (self.open_id(&person, &program), self.union_id(&person, &publisher));
+        let (open_id, union_id) = (self.open_id(&person, &program), self.union_id(&person, &publisher, &program));
         let issued = self.now() / 1_000;
         let id_token = self.tokens.sign(&json!({
             "iss": issuer,

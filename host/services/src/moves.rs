@@ -3,9 +3,9 @@
 use crate::legs::{Legs, chain};
 use crate::order::Mode;
 use crate::services::{check_name, invalid, limit};
-use crate::state::{OrderPhase, OrderState};
+use crate::state::{OrderPhase, OrderState, State};
 use youji_api::caller::Caller;
-use youji_api::{Failure, Fields, codes};
+use youji_api::{Failure, Fields, PersonId, codes};
 use youji_ledger::Transfer;
 
 /// Refunds of one order at most.
@@ -99,10 +99,18 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn of(caller: &Caller, order: &OrderState) -> Parts {
+    /// Whoever the program forgot comes back as somebody else, also to their orders; but what is held of theirs stays theirs until that
+    /// ends, since nobody else can release or dispute it.
+    pub(crate) fn of(state: &State, caller: &Caller, order: &OrderState) -> Parts {
+        let now = state.generation(&caller.person, &caller.program);
+        let same = |person: &PersonId, then: u32| {
+            let held = order.phase == OrderPhase::RequiresCapture;
+            *person == caller.person && (held || then == now)
+        };
+        let flow = &order.flow;
         Parts {
-            payer: order.person == caller.person,
-            payee: order.flow.to.as_ref() == Some(&caller.person),
+            payer: same(&order.person, order.generation),
+            payee: flow.to.as_ref().is_some_and(|to| same(to, flow.to_generation)),
             staff: !caller.roles.is_empty(),
         }
     }

@@ -110,6 +110,7 @@ impl Services {
         let body = self.seal(&caller.person, &format!("order/{}/{}", caller.program, order.order_no), content)?;
         let fresh = OrderState {
             person: caller.person.clone(),
+            generation: 0,
             hash: hash.to_owned(),
             phase: OrderPhase::RequiresConfirmation,
             ticket: self.ticket().0,
@@ -135,8 +136,10 @@ impl Services {
         self.commit(move |state, stamp| {
             let known = state.order(&caller.program, &order_no);
             let mut fresh = fresh;
+            fresh.generation = state.generation(&caller.person, &caller.program);
+            fresh.flow.to_generation = fresh.flow.to.as_ref().map_or(0, |to| state.generation(to, &caller.program));
             if let Some(known) = known {
-                if known.person != caller.person || known.hash != fresh.hash {
+                if known.person != caller.person || known.generation != fresh.generation || known.hash != fresh.hash {
                     return Err(Failure::new(
                         codes::TAKEN,
                         format!("order \"{order_no}\" is another person's, or stands for other content; use a new number"),
@@ -269,7 +272,8 @@ impl Services {
             let mine = state.in_program(&caller.person, &caller.program);
             let orders = mine.into_iter().flat_map(|mine| &mine.orders);
             let known = orders.filter_map(|order_no| Some((order_no, state.order(&caller.program, order_no)?)));
-            let open = known.filter(|(_, order)| order.phase == OrderPhase::RequiresConfirmation);
+            let generation = state.generation(&caller.person, &caller.program);
+            let open = known.filter(|(_, order)| order.phase == OrderPhase::RequiresConfirmation && order.generation == generation);
             open.map(|(order_no, order)| (order_no.clone(), order.ticket)).collect()
         };
         for (order_no, ticket) in waiting {

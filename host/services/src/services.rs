@@ -251,8 +251,7 @@ impl Services {
 
     /// How often the program forgot the person. May be asked while the state is read.
     fn generation(&self, person: &PersonId, program: &ProgramId) -> u32 {
-        let state = self.state.read_recursive();
-        state.in_program(person, program).map_or(0, |mine| mine.generation)
+        self.state.read_recursive().generation(person, program)
     }
 
     /// Under which name the key stands that seals what a person has in a program.
@@ -279,9 +278,9 @@ impl Services {
         made.map(|()| name).map_err(|error| key_failure(&error))
     }
 
-    /// The person as that publisher's programs know them.
-    pub fn union_id(&self, person: &PersonId, publisher: &PublisherId) -> OpenId {
-        self.host.union_id(person, publisher)
+    /// The person as that publisher's programs know them. A program that forgot the person has one of its own.
+    pub fn union_id(&self, person: &PersonId, publisher: &PublisherId, program: &ProgramId) -> OpenId {
+        self.host.union_id(person, publisher, program, self.generation(person, program))
     }
 
     /// Decides and writes one act. Ready once it is durable; nothing was changed after an error, unless it says that only a

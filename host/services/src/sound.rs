@@ -47,6 +47,7 @@ fn needs(change: &Change) -> [Option<&PersonId>; 2] {
         | Change::Stored { person, .. }
         | Change::Outcome { person, .. }
         | Change::Taken { person, .. }
+        | Change::Sent { person, .. }
         | Change::Read { person, .. }
         | Change::Receipt { person, .. }
         | Change::Saved { person, .. } => [Some(person), None],

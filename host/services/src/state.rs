@@ -167,6 +167,9 @@ impl OrderPhase {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OrderState {
     pub(crate) person: PersonId,
+    /// Of the person in the program when it was asked for: who comes back after that is not known by it.
+    #[serde(default)]
+    pub(crate) generation: u32,
     /// Keyed hash of the content.
     pub(crate) hash: String,
     pub(crate) phase: OrderPhase,
@@ -195,6 +198,11 @@ impl State {
 
     pub(crate) fn in_program(&self, person: &PersonId, program: &ProgramId) -> Option<&PersonInProgram> {
         self.people.get(person)?.programs.get(program)
+    }
+
+    /// How often the program forgot the person.
+    pub(crate) fn generation(&self, person: &PersonId, program: &ProgramId) -> u32 {
+        self.in_program(person, program).map_or(0, |mine| mine.generation)
     }
 
     pub(crate) fn who(&self, program: &ProgramId, open_id: &str) -> Option<&PersonId> {

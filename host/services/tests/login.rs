@@ -123,7 +123,10 @@ async fn a_publishers_server_learns_who_it_is_and_any_library_verifies_it() {
     let code_ = code(&host, &caller).await;
     let exchanged = Server::new(&host, 1, "noodles").exchange(&host, &code_).await.unwrap();
     let open_id = host.services.open_id(&caller.person, &caller.program).to_string();
-    let union_id = host.services.union_id(&caller.person, &caller.publisher).to_string();
+    let union_id = host
+        .services
+        .union_id(&caller.person, &caller.publisher, &caller.program)
+        .to_string();
     assert_eq!((&exchanged.open_id, &exchanged.union_id), (&open_id, &union_id));
     let keys = published(&host);
     let claims = verified(&host, &keys, &exchanged.id_token, "noodles").unwrap();

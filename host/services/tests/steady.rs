@@ -279,3 +279,59 @@ async fn no_change_of_a_profile_is_lost() {
     }
     host.check().await;
 }
+
+async fn union_id(host: &Host, caller: &Caller) -> String {
+    match host.call(caller, Call::IdentityUnionId).await {
+        Ok(Reply::Text(id)) => id,
+        other => panic!("an id expected, {other:?} came"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_program_kept_does_not_find_somebody_whom_it_forgot() {
+    let host = Host::new().await;
+    let (guest, cook) = (host.visitor().await, host.visitor().await);
+    let caller = host.session(&guest).await;
+    let staff = host.session_as(&cook, "noodles", &["kitchen"]).await;
+    let tea = host.session_as(&guest, "tea", &[]).await;
+    let known = union_id(&host, &caller).await;
+    assert_eq!(union_id(&host, &tea).await, known);
+    pay(&host, &caller, order("N1", 100)).await;
+    ticket(host.call(&caller, Call::PaymentPay(order("N2", 200))).await);
+    let mut held = order("N3", 300);
+    held.options.set("mode", "deposit");
+    pay(&host, &caller, held).await;
+    host.call(&caller, put("drops", "d", 0, b"mine")).await.unwrap();
+    host.services.forget_in(&guest.id, &caller.program).await.unwrap();
+
+    let again = host.caller(&guest);
+    let (_, waiting) = host.services.started(&again).await;
+    assert_eq!(waiting, []);
+    let fresh = union_id(&host, &again).await;
+    assert!(fresh != known && union_id(&host, &tea).await == known);
+    let asks = |number: &str| Call::PaymentLookup {
+        order_no: number.to_owned(),
+        options: Fields::new(),
+    };
+    assert_eq!(host.code(&again, asks("N1")).await, "not-found");
+    assert_eq!(host.code(&again, asks("N2")).await, "not-found");
+    assert_eq!(host.code(&again, Call::PaymentPay(order("N1", 100))).await, "taken");
+    assert_eq!(host.code(&again, Call::PaymentPay(order("N2", 200))).await, "taken");
+    let drop = Call::RecordsGet {
+        collection: "drops".to_owned(),
+        key: "d".to_owned(),
+    };
+    assert_eq!(host.call(&again, drop).await.unwrap(), Reply::Row(None));
+    // What is held stays theirs until it ends.
+    assert_eq!(lookup(&host, &again, "N3").await.text("state"), "requires_capture");
+    host.call(&staff, act("N3", "cancel")).await.unwrap();
+    assert_eq!(host.code(&again, asks("N3")).await, "not-found");
+    assert_eq!((host.balance(&guest), host.earned()), (19_900, 100));
+    assert_eq!(lookup(&host, &staff, "N1").await.text("state"), "succeeded");
+    assert_eq!(lookup(&host, &staff, "N2").await.text("state"), "canceled");
+    let after = host.killed().await;
+    let there = after.session(&guest).await;
+    assert_eq!(union_id(&after, &there).await, fresh);
+    assert_eq!(after.code(&there, asks("N1")).await, "not-found");
+    host.check().await;
+}

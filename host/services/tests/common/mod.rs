@@ -312,6 +312,7 @@ pub fn requested() -> Requested {
             rule("counters", &[Everyone], &[Everyone]),
             rule("chats", &[Party], &[Party]),
             rule("secrets", &[Owner], &[Owner]),
+            rule("drops", &[Owner], &[Everyone]),
         ],
         templates: ["ready", "late"]
             .into_iter()
