@@ -6,7 +6,7 @@ use common::{Host, no, order, put, ticket, until, yes};
 use std::time::Duration;
 use youji_api::caller::Caller;
 use youji_api::{Call, Capabilities, Event, Failure, Fields, Recipient, Reply, SheetKind, SheetTerms, Ticket};
-use youji_services::{AuditRecord, Merchant, Names, NewPerson, Person, verify_audit};
+use youji_services::{AuditRecord, Clock, Merchant, Names, NewPerson, Person, verify_audit};
 
 /// An order with those options.
 fn wanted(number: &str, amount: u64, options: Fields) -> Call {
@@ -218,6 +218,21 @@ fn escrow(to: &str) -> Fields {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Lets that much time pass, and a round that settles what is due: a hold that ends with it returns, and whatever was due before it has
+/// had its turn then.
+async fn round_after(host: &Host, time: Duration, to: &str) {
+    let canary = host.visitor().await;
+    let caller = host.session(&canary).await;
+    let at = i64::try_from((Duration::from_millis(host.clock.now_ms()) + time).as_millis()).unwrap();
+    let options = mode("escrow").with("to", to).with("hold-until-at", at).with("at-expiry", "cancel");
+    let had = host.balance(&canary);
+    let number = format!("canary-{at}");
+    assert_eq!(paid(host, &caller, wanted(&number, 7, options)).await.fields.text("outcome"), "done");
+    assert_eq!(host.balance(&canary), had - 7);
+    host.pass(time);
+    until(|| host.balance(&canary) == had).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn escrow_holds_until_the_buyer_confirms() {
     let host = Host::new().await;
@@ -317,8 +332,7 @@ async fn escrow_is_released_by_time_once_and_also_after_a_restart() {
     let (buyer, seller, buys, _, _, to) = market(&host).await;
     paid(&host, &buys, wanted("T1", 2_000, escrow(&to))).await;
     paid(&host, &buys, wanted("T2", 500, escrow(&to).with("at-expiry", "cancel"))).await;
-    host.pass(9 * DAY);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    round_after(&host, 9 * DAY, &to).await;
     assert_eq!(
         (host.balance(&buyer), host.balance(&seller)),
         (17_500, 20_000),
@@ -340,8 +354,7 @@ async fn escrow_is_released_by_time_once_and_also_after_a_restart() {
     assert_eq!(after.outcome(&buys, again).unwrap().fields.text("state"), "canceled");
     // Once: another start finds nothing to do.
     let twice = after.killed().await;
-    twice.pass(30 * DAY);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    round_after(&twice, 30 * DAY, &to).await;
     assert_eq!(
         (twice.balance(&buyer), twice.balance(&seller), twice.earned()),
         (18_000, 21_900, 100)
@@ -364,8 +377,7 @@ async fn a_dispute_stops_the_clock_and_staff_decide() {
             .unwrap();
     }
     assert_eq!(stamps(&host, &buys, "D1").await.text("paid-state"), "disputed");
-    host.pass(30 * DAY);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    round_after(&host, 30 * DAY, &to).await;
     assert_eq!((host.balance(&buyer), host.balance(&seller)), (14_000, 20_000), "the clock stands");
     // For the buyer, for the seller, and in between.
     acted(&host, &judges, act("D1", "cancel", Fields::new())).await.unwrap();
