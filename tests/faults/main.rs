@@ -6,6 +6,7 @@ mod disk;
 mod fuzz;
 mod guests;
 mod left;
+mod mail;
 mod packages;
 mod page;
 mod signals;

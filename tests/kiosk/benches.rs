@@ -5,7 +5,7 @@ use std::time::Instant;
 use youji_tests::kiosk::run;
 
 /// A bench, what follows its name, and the numbers that its object holds.
-const BENCHES: [(&str, &[&str]); 6] = [
+const BENCHES: [(&str, &[&str]); 8] = [
     (
         "open",
         &[
@@ -22,6 +22,8 @@ const BENCHES: [(&str, &[&str]); 6] = [
     ("density", &["/sessions", "/restaurant_kb", "/counter_kb", "/socket_kb"]),
     ("events", &["/event_to_patch_ms/p50", "/event_to_patch_ms/p99", "/events_per_s"]),
     ("runaway", &["/kill_ms/p50", "/kill_ms/max", "/neighbour_p99_ratio"]),
+    ("messages", &["/delivered_per_s", "/p99_ms", "/send_ms/p50", "/recipients"]),
+    ("gate", &["/added_ns/p50", "/added_ns/p99", "/audit_ns/p50"]),
     ("decode", &["/images", "/decoded", "/ms/p50", "/ms/p95"]),
 ];
 
@@ -54,6 +56,7 @@ fn every_bench_prints_its_keys() {
             "{printed}"
         );
         let right = match name {
+            "messages" => printed["wrong"] == 0 && printed["delivered"].as_u64() >= Some(1),
             "unload" => printed["failed"] == 0 && printed["instances_end"] == 0,
             "decode" => printed["images"] == 8 && printed["decoded"] == 8,
             "open" => printed["restaurant"]["nodes"].as_u64() >= Some(100) && printed["counter"]["nodes"] == 21,

@@ -104,3 +104,67 @@ fn scenarios_play_as_they_say() {
         assert!(json(&output)["steps"].as_u64().is_some_and(|steps| steps > 0));
     }
 }
+
+/// `youji person …` of somebody who knows that PIN.
+fn person(arguments: &[&str], folder: &std::path::Path, pin: &str) -> std::io::Result<Output> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(youji_tests::kiosk::youji())
+        .arg("person")
+        .args(arguments)
+        .arg("--data")
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    child.stdin.take().expect("piped").write_all(format!("{pin}\n").as_bytes())?;
+    child.wait_with_output()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sees_who_used_their_data_and_takes_it_along() -> anyhow::Result<()> {
+    let folder = data().await?;
+    let known: Value = serde_json::from_str(&std::fs::read_to_string(folder.path().join("terminal.json"))?)?;
+    let text = |member: &str| known["people"][0][member].as_str().unwrap_or_default().to_owned();
+    let (code, pin) = (text("code"), text("pin"));
+    let kiosk = Kiosk::start("serve", folder.path(), &[]).await?;
+    let mut seat = youji_bench::client::Seat::new(kiosk.address);
+    seat.post("/api/sign-in", &serde_json::json!({"code": code, "pin": pin}))
+        .await?
+        .ok()?;
+    let fields = serde_json::json!({"fields": {"phone": "555 0100"}});
+    seat.post("/api/person/profile", &fields).await?.ok()?;
+    kiosk.stop().await?;
+
+    let output = person(&["log", "--code", &code, "--json"], folder.path(), &pin)?;
+    assert!(output.status.success(), "{output:?}");
+    let log = json(&output);
+    assert_eq!(log["verified"], true, "{log}");
+    let last = log["records"]
+        .as_array()
+        .and_then(|records| records.last())
+        .cloned()
+        .unwrap_or_default();
+    assert_eq!(
+        (&last["act"], &last["about"][0]),
+        (&"profile.changed".into(), &"phone".into()),
+        "{log}"
+    );
+    let output = person(&["log", "--code", &code, "--last", "1"], folder.path(), &pin)?;
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(lines.lines().count() == 1 && lines.contains("profile.changed"), "{output:?}");
+
+    let file = folder.path().join("mine.json");
+    let path = file.display().to_string();
+    let output = person(&["export", "--code", &code, "--out", &path, "--json"], folder.path(), &pin)?;
+    assert!(output.status.success(), "{output:?}");
+    let export: Value = serde_json::from_str(&std::fs::read_to_string(&file)?)?;
+    assert_eq!(export["profile"]["phone"], "555 0100");
+    assert_eq!(json(&output)["audit"], export["audit"].as_array().map_or(0, Vec::len));
+
+    let output = person(&["export", "--code", &code], folder.path(), "0000000")?;
+    assert_eq!(output.status.code(), Some(1), "a wrong PIN shows nothing: {output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    Ok(())
+}

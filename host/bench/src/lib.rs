@@ -7,10 +7,13 @@
 //! | [`density`] | what a session costs |
 //! | [`events`] | from a tap to the patch, over real sockets |
 //! | [`runaway`] | what a program that never returns does to its neighbours |
+//! | [`messages`] | from a durable send to the line of its recipient |
+//! | [`gate`] | what the gate and the audit add to a host call |
 //! | [`decode`] | pictures of codes that are read, and how fast |
 //! | [`prepare`] | the sample programs and fresh hosts that benches run on |
 //! | [`length`] | whether figures are wanted, or only that a bench works |
 //! | [`client`] | a seat of a kiosk over HTTP and a socket, as a page would be |
+//! | [`mail`] | a line of a person's messages |
 //! | [`view`] | what a screen would show |
 //! | [`figures`] | quantiles, the machine, its disk |
 
@@ -19,7 +22,10 @@ pub mod decode;
 pub mod density;
 pub mod events;
 pub mod figures;
+pub mod gate;
 pub mod length;
+pub mod mail;
+pub mod messages;
 pub mod open;
 pub mod prepare;
 pub mod runaway;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use youji_bench::figures::Machine;
 use youji_bench::length::Length;
-use youji_bench::{decode, density, events, open, prepare, runaway, unload};
+use youji_bench::{decode, density, events, gate, messages, open, prepare, runaway, unload};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -20,6 +20,8 @@ Each ends within 50 seconds once `youji bench --prepare` has built what they nee
   density   memory of a session, of a socket
   events    from a tap to the patch over 200 sockets; events a second at saturation
   runaway   programs that never return, and their neighbours
+  messages  from a durable send to the lines of a thousand recipients
+  gate      what the gate and the audit add to a host call
   decode    photographs of codes with their texts, in four rotations
 
 Examples:
@@ -28,7 +30,7 @@ Examples:
   youji bench decode photographs --json")]
 pub(crate) struct Arguments {
     /// Which
-    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "decode"], required_unless_present = "prepare")]
+    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "messages", "gate", "decode"], required_unless_present = "prepare")]
     name: Option<String>,
     /// For decode: folder of pictures with a .txt or .bin beside each
     #[arg(value_name = "DIR")]
@@ -82,6 +84,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         "open" => print(&arguments, name, folder, tokio.block_on(open::run(&packages, length))?),
         "unload" => print(&arguments, name, folder, tokio.block_on(unload::run(&packages, length))?),
         "events" => print(&arguments, name, folder, tokio.block_on(events::run(&packages, length))?),
+        "messages" => print(&arguments, name, folder, tokio.block_on(messages::run(&packages, length))?),
+        "gate" => print(&arguments, name, folder, tokio.block_on(gate::run(&packages, length))?),
         "density" => {
             let root = arguments.workspace.folder()?.display().to_string();
             let mut again = vec!["bench", "density", "--root", &root];

@@ -11,6 +11,7 @@ mod drive;
 mod keygen;
 mod kiosk;
 mod new;
+mod person;
 mod posters;
 mod publish;
 mod qr;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Qr(qr::Arguments),
     /// Make a sheet of codes to print
     Posters(posters::Arguments),
+    /// Show a person who used their data, or write down everything about it for them
+    Person(person::Arguments),
     /// Make a mini-program from a template
     New(new::Arguments),
     /// Build and sign the mini-program in this folder
@@ -75,6 +78,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Decode(arguments) => decode::run(arguments),
         Command::Qr(arguments) => qr::run(arguments),
         Command::Posters(arguments) => posters::run(arguments),
+        Command::Person(arguments) => person::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Build(arguments) => build::run(arguments),
         Command::Test(arguments) => test::run(arguments),

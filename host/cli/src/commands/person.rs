@@ -1,0 +1,216 @@
+//! `youji person`: what a person may see of their own data, without a kiosk.
+
+use crate::local::DataFolder;
+use crate::out;
+use anyhow::{Context, Result, ensure};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use youji_kiosk::Host;
+use youji_services::{AuditRecord, Person, verify_audit};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The person signs in with their code; the PIN is read from stdin. The kiosk of that folder must not be open meanwhile: while it is, the
+person's page there shows the same.
+
+Exit codes: 0 all is well; 1 refused, or the log was altered
+
+Examples:
+  youji person log --code LAN                    who used what, and when
+  youji person log --code LAN --json < pin.txt
+  youji person export --code LAN --out lan.json")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Every use of the person's data and money, newest last, after its chain was checked
+    Log(Log),
+    /// Profile, consents and the whole log as one JSON document
+    Export(Export),
+}
+
+#[derive(clap::Args)]
+struct Who {
+    /// The person's code, with which they sign in at the kiosk
+    #[arg(long, value_name = "CODE")]
+    code: String,
+    #[command(flatten)]
+    folder: DataFolder,
+}
+
+#[derive(clap::Args)]
+struct Log {
+    #[command(flatten)]
+    who: Who,
+    /// Only the last so many
+    #[arg(long, value_name = "NUMBER")]
+    last: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+struct Export {
+    #[command(flatten)]
+    who: Who,
+    /// File to write, readable by its owner only; stdout unless told
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print one JSON object about the file that was written
+    #[arg(long, requires = "out")]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.what {
+        What::Log(arguments) => log(&arguments),
+        What::Export(arguments) => export(&arguments),
+    }
+}
+
+impl Who {
+    /// Signs in, and answers what `get` finds.
+    fn ask<T>(&self, get: impl AsyncFnOnce(&Arc<Host>, &Person) -> Result<T>) -> Result<T> {
+        let pin = read_pin()?;
+        self.folder.with_host(async |host| {
+            let person = host.services().sign_in(&self.code, &pin).await;
+            let person = person.map_err(|failure| anyhow::anyhow!("{}. Nothing was shown", failure.message))?;
+            get(&host, &person).await
+        })
+    }
+}
+
+/// One line of stdin: a PIN on the command line would stand in the list of processes.
+fn read_pin() -> Result<String> {
+    if std::io::stdin().is_terminal() {
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "PIN: ").and_then(|()| stderr.flush());
+    }
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("the PIN can't be read from stdin")?;
+    let pin = line.trim();
+    ensure!(!pin.is_empty(), "a PIN is expected on stdin, none came");
+    Ok(pin.to_owned())
+}
+
+fn log(arguments: &Log) -> Result<ExitCode> {
+    let (name, records) = arguments.who.ask(async |host, person| {
+        let mut all: Vec<AuditRecord> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |record| record.number);
+            let page = host.services().audit_log(&person.id, after, 1_000).await;
+            let page = page.map_err(|failure| anyhow::anyhow!(failure.message))?;
+            if page.is_empty() {
+                return Ok((person.name.clone(), all));
+            }
+            all.extend(page);
+        }
+    })?;
+    let verified = verify_audit(&records);
+    let shown = &records[records.len().saturating_sub(arguments.last.unwrap_or(usize::MAX))..];
+    if arguments.json {
+        let head = records.last().map(|record| record.hash.as_str());
+        out::line(
+            json!({"person": name, "verified": verified.is_ok(), "problem": verified.as_ref().err(), "head": head, "records": shown}),
+        );
+    } else {
+        shown.iter().for_each(|record| out::line(sentence(record)));
+        if records.is_empty() {
+            out::note("Nothing was used yet.");
+        }
+    }
+    match verified {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(problem) if arguments.json => {
+            out::note(problem);
+            Ok(ExitCode::FAILURE)
+        }
+        Err(problem) => anyhow::bail!("the log was altered: {problem}. Ask the operator for a backup"),
+    }
+}
+
+/// One record on one line: when, who, what, of what, how much, what for.
+fn sentence(record: &AuditRecord) -> String {
+    let who = record.program.as_ref().map_or("-", |program| program.as_str());
+    let mut line = format!("{:>6}  {}  {:<24}  {:<26}", record.number, time(record.at), who, record.act);
+    if !record.about.is_empty() {
+        line += &format!("  {}", record.about.join(", "));
+    }
+    if let Some((amount, currency)) = &record.amount {
+        line += &format!("  {} {currency}", youji_kiosk::money::decimal(*amount, currency));
+    }
+    if !record.purpose.is_empty() {
+        line += &format!("  ({})", record.purpose);
+    }
+    line
+}
+
+/// ISO 8601 in UTC; from days to dates after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+fn time(millis: u64) -> String {
+    let (days, seconds) = (millis / 86_400_000 + 719_468, millis / 1_000 % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        seconds / 3_600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+fn export(arguments: &Export) -> Result<ExitCode> {
+    let document = arguments.who.ask(async |host, person| {
+        let document = host.services().export(&person.id).await;
+        document.map_err(|failure| anyhow::anyhow!(failure.message))
+    })?;
+    let Some(path) = &arguments.out else {
+        out::line(serde_json::to_string_pretty(&document)?);
+        return Ok(ExitCode::SUCCESS);
+    };
+    write(path, &document)?;
+    if arguments.json {
+        let count = |member: &str| document[member].as_array().map_or(0, Vec::len);
+        out::line(json!({"file": path, "consents": count("consents"), "audit": count("audit")}));
+    } else {
+        out::line(format_args!("{}", path.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &Path, document: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(document)?;
+    youji_kiosk::folder::write_private(path, &text).with_context(|| format!("{} was not written", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time(951_782_400_000), "2000-02-29T00:00:00Z");
+        assert_eq!(time(1_760_000_000_999), "2025-10-09T08:53:20Z");
+        assert_eq!(time(4_102_444_799_000), "2099-12-31T23:59:59Z");
+    }
+}
