@@ -4,5 +4,6 @@ mod benches;
 mod commands;
 mod crash;
 mod doors;
+mod ledger;
 mod order;
 mod residue;

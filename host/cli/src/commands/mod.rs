@@ -10,6 +10,7 @@ mod doctor;
 mod drive;
 mod keygen;
 mod kiosk;
+mod ledger;
 mod new;
 mod person;
 mod posters;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Completions(completions::Arguments),
     /// Play persons without a browser through a scenario file
     Drive(drive::Arguments),
+    /// Check the books from the log alone, read out statements and transfers
+    Ledger(ledger::Arguments),
     /// Measure, and print figures with the machine beside them
     Bench(bench::Arguments),
     /// Compile a component from stdin to stdout within limits; the host starts this itself
@@ -87,6 +90,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Drive(arguments) => drive::run(arguments),
+        Command::Ledger(arguments) => ledger::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::CompileChild => Ok(compile_child::run()),
     }
