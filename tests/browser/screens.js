@@ -7,7 +7,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DISH, words as english } from './restaurant.js';
-import { browser, code, demo, film, screens, workspace } from './support.js';
+import { barriers, browser, code, demo, film, screens, workspace } from './support.js';
 
 const chosen = (all) => all.filter((one) => process.argv.includes(one));
 const some = (all, usual = all) => (chosen(all).length ? chosen(all) : usual);
@@ -92,7 +92,7 @@ async function device(name, language, scheme) {
   let n = 0;
   const shot = async (page, title) => {
     await page.evaluate(() => Promise.race([Promise.all([document.fonts.ready, ...document.getAnimations().map((one) => one.finished.catch(() => {}))]), new Promise((done) => setTimeout(done, 400))]));
-    const clipped = await cutOff(page);
+    const clipped = [...(await cutOff(page)), ...(process.argv.includes('--axe') ? await barriers(page) : [])];
     if (clipped.length) console.log(`${name} ${language} ${title}:\n  ${clipped.join('\n  ')}`);
     await page.screenshot({ path: join(folder, `${String((n += 1)).padStart(2, '0')}-${title}.png`) });
   };
@@ -189,11 +189,18 @@ async function device(name, language, scheme) {
   await staff.page.getByRole('tab').last().click().catch(() => {});
   await shot(staff.page, 'kitchen-sold-out');
 
-  await page.locator('.bar-back, .program-bar .icon-btn').nth(1).click();
+  if (name === 'phone') {
+    while (!(await page.locator('.bar-home').isVisible())) {
+      const path = await page.locator('.bar-words').innerText();
+      await page.locator('.program-bar .icon-btn').first().click();
+      await page.waitForFunction((path) => document.querySelector('.bar-words').innerText !== path, path);
+    }
+    await page.locator('.bar-home').click();
+  }
   await page.locator('.person-card').waitFor();
   for (const [index, title] of ['inbox', 'receipts', 'consents'].entries()) {
     await page.locator('.card-entry').nth(index).click();
-    await page.locator('.panel .rows, .panel .empty').waitFor();
+    await page.locator('.panel .rows, .panel .empty').first().waitFor();
     await shot(page, title);
     await page.keyboard.press('Escape');
     await page.locator('.panel').waitFor({ state: 'detached' });

@@ -16,8 +16,11 @@ let now = 'zh';
 export const language = () => now;
 /** BCP 47. */
 export const languageTag = () => tags[now];
-/** Calls back at each switch. */
-export const onLanguage = (run) => listeners.add(run);
+/** Calls back at each switch, until the function that it gives is called. */
+export function onLanguage(run) {
+  listeners.add(run);
+  return () => listeners.delete(run);
+}
 
 /** Switches; `tag` is BCP 47 or "zh" / "en". */
 export function setLanguage(tag) {

@@ -3,8 +3,8 @@
 import { h } from './dom.js';
 import { t, language, setLanguage, onLanguage } from './i18n.js';
 
-/** Two buttons, one of them pressed. */
-export function languageSwitch(className = '') {
+/** Two buttons, one of them pressed. `until` gets what to call once it is gone. */
+export function languageSwitch(className = '', until = null) {
   const make = (tag, text, lang) => h('button', { type: 'button', lang, 'data-language': tag, on: { click: () => setLanguage(tag) } }, text);
   const el = h('div', { class: `language ${className}`, role: 'group' }, make('zh', '中文', 'zh-CN'), make('en', 'EN', 'en'));
   const sync = () => {
@@ -12,6 +12,7 @@ export function languageSwitch(className = '') {
     for (const button of el.children) button.setAttribute('aria-pressed', button.dataset.language === language() ? 'true' : 'false');
   };
   sync();
-  onLanguage(sync);
+  const end = onLanguage(sync);
+  until?.(end);
   return el;
 }

@@ -4,7 +4,7 @@ import { h, fill, attr } from './dom.js';
 import { t, named, bytes, setLanguage, onLanguage, languageTag } from './i18n.js';
 import { api, asProblem } from './api.js';
 import { icon } from './icons.js';
-import { iconBtn, problemBox, btn, toast, dialog, closeDialogs, clearToasts, anyDialog } from './ui.js';
+import { iconBtn, problemBox, btn, toast, notices, dialog, closeDialogs, clearToasts, anyDialog } from './ui.js';
 import { mark } from './art.js';
 import { person, setPerson, onPerson } from './store.js';
 import { languageSwitch } from './language.js';
@@ -39,7 +39,7 @@ function buildShell() {
   const room = h('div', { class: 'room' }, side, h('div', { class: 'stage' }, stage), engine.el);
   const skip = h('a', { class: 'skip', href: '#main', text: t('a11y.skip') });
   shell = { stage, side, header, room, skip };
-  fill(document.body, skip, header, room);
+  fill(document.body, skip, header, room, notices());
   toggleEngine(wide.matches);
   wide.addEventListener('change', () => toggleEngine(wide.matches));
   const measure = () => {

@@ -61,14 +61,16 @@ export class Sheets {
   // The same sheet in another language: what was typed and chosen stays.
   translate(sheet) {
     const { now } = this;
-    const pin = now.pin?.value ?? '';
-    const left = new Set([...now.dialog.el.querySelectorAll('.sheet-scopes input:not(:checked)')].map((input) => input.value));
+    const inputs = (it) => [...it.dialog.el.querySelectorAll('input')];
+    const old = inputs(now);
     this.now = null;
     clearTimeout(now.timer);
     this.draw(sheet, true);
     now.dialog.close(true);
-    if (this.now.pin) this.now.pin.value = pin;
-    for (const input of this.now.dialog.el.querySelectorAll('.sheet-scopes input')) input.checked = !left.has(input.value);
+    inputs(this.now).forEach((input, index) => {
+      if (input.type === 'checkbox') input.checked = old[index]?.checked ?? true;
+      else input.value = old[index]?.value ?? '';
+    });
     this.now.dialog.el.querySelector(`[data-language=${language()}]`)?.focus();
   }
 
@@ -114,19 +116,21 @@ export class Sheets {
       }
     };
     const who = person();
+    let forget;
     const it = dialog(
       { title: parts.title, onStage: true, className: `sheet sheet-${sheet.kind}`, cancel: () => answer(false), heading: false, alert: true, still },
       h(
         'div',
         { class: 'sheet-edge' },
         h('span', { class: 'sheet-mark' }, mark()),
-        h('p', { class: 'sheet-from', text: t('sheet.from') }),
-        languageSwitch('sheet-language'),
+        h('p', { class: 'sheet-from' }, t('sheet.from'), h('span', { class: 'sheet-from-not', text: t('sheet.from-not') })),
+        languageSwitch('sheet-language', (end) => (forget = end)),
         who?.sign ? h('div', { class: 'sheet-sign' }, signPicture(who.sign.picture), h('div', {}, h('span', { class: 'sheet-sign-label', text: t('sheet.yours') }), h('strong', { text: named(who.sign.word) }))) : null,
       ),
       h('div', { class: 'sheet-body', tabindex: '0' }, parts.content, problem),
       h('div', { class: 'sheet-foot' }, h('div', { class: 'dialog-actions even' }, no, yes), hint),
     );
+    it.closed.then(forget);
     const pin = it.el.querySelector('input[data-pin]');
     // The host counts from when it sent the sheet, and again when it sent it back.
     const arm = () => {

@@ -117,10 +117,16 @@ export function confirm({ title, detail, yes, no, tone = 'bad' }) {
   });
 }
 
-let tray;
+// There from the start: a live region that comes with its first words is not read out.
+const tray = h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' });
+document.body.append(tray);
+
 /** A notice that goes by itself; a tap runs `run`. */
-export function toast({ symbol = 'info', title, detail, run, ms = 6000, tone = 'plain' }) {
-  if (!tray) tray = h('div', { class: 'toasts', role: 'status', 'aria-live': 'polite' });
+export function toast(notice) {
+  // Where a sheet fills the width, nothing may lie over the host's edge or its buttons: the notice comes after it.
+  const sheet = matchMedia('(max-width: 1099px)').matches && document.querySelector('.sheet[open]:not(.leaving)');
+  if (sheet) return sheet.addEventListener('close', () => toast(notice), { once: true });
+  const { symbol = 'info', title, detail, run, ms = 6000, tone = 'plain' } = notice;
   // Above dialogs, which are in the top layer: a notice must be able to stand over them.
   (document.querySelector('dialog[open]') ?? document.body).append(tray);
   const words = [h('span', { class: 'toast-icon' }, icon(symbol)), h('span', { class: 'toast-words' }, h('strong', { text: title, dir: 'auto' }), detail ? h('span', { text: detail, dir: 'auto' }) : null)];
@@ -145,7 +151,8 @@ export function toast({ symbol = 'info', title, detail, run, ms = 6000, tone = '
 }
 
 /** Clears notices. */
-export const clearToasts = () => tray?.replaceChildren();
+export const notices = () => tray;
+export const clearToasts = () => tray.replaceChildren();
 
 /** A form that runs `submit` with its values and shows the problem that it throws. */
 export function form({ fields, submit, label, tone = 'primary', extra }) {

@@ -80,7 +80,7 @@ youji_sdk::texts! {
         altered: ["金额和菜品对不上，先别做，请核对。", "Dishes and amount paid do not match. Do not cook; check first."],
         taken: ["另一位同事先动了这一单，已更新。", "A colleague was first with that order; it is up to date now."],
         not_saved: ["没有存上，请再试一次。", "That was not saved. Please try again."],
-        sold_out_hint: ["打开后，客人马上看到。", "Guests see it at once."],
+        sold_out_hint: ["售罄的打开开关，客人马上看到。", "Switch on what is sold out; guests see it at once."],
         limit: ["一单最多 {n} 件。", "One order holds at most {n} dishes."],
     }
 }

@@ -111,7 +111,8 @@ export const en = {
   'program.slow': 'Working…',
   'program.by': 'Published by {publisher}',
 
-  'sheet.from': 'From this kiosk, not from the program',
+  'sheet.from': 'From this kiosk',
+  'sheet.from-not': ', not from the program',
   'sheet.yours': 'Your secret sign',
   'sheet.consent': '{program} asks for',
   'sheet.consent-d': 'Give only what you like. Take it back under “Consents”.',

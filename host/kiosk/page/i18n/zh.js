@@ -111,7 +111,8 @@ export const zh = {
   'program.slow': '正在处理…',
   'program.by': '发布者：{publisher}',
 
-  'sheet.from': '来自本机，不是程序',
+  'sheet.from': '来自本机',
+  'sheet.from-not': '，不是程序',
   'sheet.yours': '你的暗号',
   'sheet.consent': '“{program}”想要',
   'sheet.consent-d': '只给它你愿意给的。以后可以在“授权”里收回。',
