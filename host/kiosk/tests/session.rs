@@ -142,6 +142,20 @@ async fn an_answer_that_comes_too_soon_is_ignored() {
     kiosk.server.stop().await;
 }
 
+/// Nobody can answer that sheet any more, so it does not come back; why is said once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_can_not_be_carried_out_is_said_and_leaves_the_screen() {
+    let (kiosk, mut device, mut page, sheet, before) = asked_to_pay(Duration::ZERO).await;
+    kiosk.host.services().shutdown().await;
+    page.say(answer(&sheet, true, 900)).await;
+    let of_answer = |frame: &Value| matches!(frame["t"].as_str(), Some("sheet" | "sheet-gone")) && !frame["problem"].is_null();
+    let gone = page.seen_or_until(of_answer, "why it was not carried out").await;
+    assert_eq!((&gone["t"], &gone["id"]), (&json!("sheet-gone"), &sheet["id"]), "{gone}");
+    assert_eq!(gone["problem"]["code"], "failed", "{gone}");
+    assert_eq!(device.get("/api/person").await.json()["balance"], before, "no money moved");
+    kiosk.server.stop().await;
+}
+
 async fn sheet_of(page: &mut Page) -> Value {
     page.seen_or_until(|frame| frame["t"] == "sheet", "sheet").await["sheet"].clone()
 }

@@ -110,7 +110,18 @@ impl Services {
     pub async fn answer(&self, session: SessionId, sheet: SheetId, answer: Answer) -> Result<(), Failure> {
         let closing = || Failure::new(codes::FAILED, "the host is closing");
         let me = self.me.upgrade().ok_or_else(closing)?;
-        let answering = tokio::spawn(async move { me.answer_now(session, sheet, answer).await });
+        let answering = tokio::spawn(async move {
+            let done = me.answer_now(session, sheet, answer).await;
+            let open = || me.live.lock().get(&session).is_some_and(|live| live.sheets.contains_key(&sheet));
+            // What nobody can answer any more leaves the screen, also one that was not known here.
+            if done.is_err()
+                && !open()
+                && let Some(deliver) = me.deliver()
+            {
+                deliver.withdraw(session, sheet);
+            }
+            done
+        });
         answering.await.map_err(|_| closing())?
     }
 
@@ -137,10 +148,7 @@ impl Services {
             false => self.carry(&caller, &asked, answer).await,
         };
         let Err(failure) = done else { return Ok(()) };
-        // Nobody can answer it any more, so it leaves the screen, and its program learns that nothing came of it.
-        if let Some(deliver) = self.deliver() {
-            deliver.withdraw(session, sheet);
-        }
+        // Its program learns that nothing came of it.
         match failure.code.as_str() {
             _ if expired => self.lapse(&caller, asked, fields_of("expired")).await,
             codes::IN_DOUBT => {}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use youji_api::call::Order;
 use youji_api::caller::Caller;
-use youji_api::{Answer, Call, Capabilities, Fields, PersonId, Reply, Sheet};
+use youji_api::{Answer, Call, Capabilities, Fields, PersonId, Reply, Sheet, SheetId};
 use youji_services::PROFILE_FIELDS;
 
 /// A put whose parties are those.
@@ -190,6 +190,13 @@ async fn a_sheet_that_can_not_be_carried_out_leaves_the_screen() {
     assert_eq!(host.answer(&buys, &sheet, yes()).await.unwrap_err().code, "not-found");
     common::until(|| host.outcome(&buys, asked).is_some()).await;
     assert!(withdrawn(&host, &buys, &sheet));
+    // A sheet that the screen has and the host does not.
+    let unknown = Sheet {
+        id: SheetId(sheet.id.0 ^ 1),
+        ..sheet
+    };
+    assert_eq!(host.answer(&buys, &unknown, yes()).await.unwrap_err().code, "not-found");
+    assert!(withdrawn(&host, &buys, &unknown));
     host.check().await;
 }
 
