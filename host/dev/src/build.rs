@@ -150,7 +150,11 @@ fn build_dirs(dirs: &[PathBuf], options: &Options<'_>, progress: &mut dyn FnMut(
 }
 
 fn places(dir: &Path, options: &Options<'_>) -> (PathBuf, PathBuf) {
-    let name = name_of(dir);
+    // What is tried never takes the place of what is published.
+    let name = match options.develop {
+        None => name_of(dir),
+        Some(_) => format!("{}.develop", name_of(dir)),
+    };
     (
         options.out.join(format!("{name}.ma")),
         options.out.join(format!("{name}.stamp.json")),
@@ -180,7 +184,7 @@ fn kept(root: &Path, dir: &Path, options: &Options<'_>) -> Option<Built> {
     })
 }
 
-fn pack(root: &Path, dir: &Path, options: &Options<'_>, compiled: Compiled, started: SystemTime) -> Result<Built, BuildError> {
+pub(crate) fn pack(root: &Path, dir: &Path, options: &Options<'_>, compiled: Compiled, started: SystemTime) -> Result<Built, BuildError> {
     let sources: Vec<PathBuf> = compiled.sources.into_iter().filter(|source| !source.starts_with(dir)).collect();
     let fingerprint = if fingerprint::edited_since(dir, &sources, started)? {
         // What was compiled may be older than what would be hashed here: build again next time.

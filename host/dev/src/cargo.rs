@@ -43,7 +43,7 @@ impl Profile {
 /// Longest compiler output that an error carries.
 const OUTPUT: usize = 64 << 10;
 /// Rust's default of 1 MiB would be most of a small program's memory.
-const STACK_BYTES: u32 = 128 << 10;
+const STACK_BYTES: u32 = (128 << 10) + (3 << 9);
 
 /// A compiled program.
 pub(crate) struct Compiled {
