@@ -71,6 +71,7 @@ export function dialog({ title, className = '', onStage = false, cancel, heading
       el.classList.add('leaving');
       if (!atOnce) await animate(body, onStage ? [{ transform: 'none' }, { transform: 'translateY(-103%)' }] : [{ opacity: 1, transform: 'none' }, { opacity: 0, transform: 'translateY(8px)' }], 160);
       el.close();
+      if (el.contains(tray)) document.body.append(tray);
       el.remove();
       settle();
     },
@@ -93,7 +94,7 @@ export function dialog({ title, className = '', onStage = false, cancel, heading
   document.body.append(el);
   el.showModal();
   open.add(it);
-  body.querySelector('[autofocus], .dialog-title')?.focus();
+  (body.querySelector('[autofocus]') ?? body.querySelector('.dialog-title'))?.focus();
   if (!still) animate(body, onStage ? [{ transform: 'translateY(-103%)' }, { transform: 'none' }] : [{ opacity: 0, transform: 'translateY(8px)' }, { opacity: 1, transform: 'none' }], 220);
   return it;
 }
@@ -150,8 +151,9 @@ export function toast(notice) {
   animate(el, [{ opacity: 0, transform: 'translateY(-8px)' }, { opacity: 1, transform: 'none' }], 200);
 }
 
-/** Clears notices. */
+/** Where notices stand, for whoever fills the body anew. */
 export const notices = () => tray;
+/** Clears notices. */
 export const clearToasts = () => tray.replaceChildren();
 
 /** A form that runs `submit` with its values and shows the problem that it throws. */
