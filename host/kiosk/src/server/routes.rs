@@ -19,6 +19,8 @@ pub enum Who {
     Operator,
     /// A publisher's own server, which shows in the body who it is and sends neither cookie nor origin.
     Publisher,
+    /// Whoever sits at the machine itself, where the kiosk was started with tools for authors.
+    Author,
 }
 
 /// One route.
@@ -101,9 +103,17 @@ fn table() -> Vec<Entry> {
     ]
 }
 
-/// All routes.
+/// Below it stand the tools, if the kiosk was started with some.
+const TOOLS: &str = "/dev";
+
+/// All routes. What stands below the tools' is theirs, and has a table of its own.
 pub fn routes() -> Vec<Route> {
-    table().into_iter().map(|(route, _)| route).collect()
+    let tools = Route {
+        method: "GET",
+        path: "/dev/{*path}",
+        who: Who::Author,
+    };
+    table().into_iter().map(|(route, _)| route).chain([tools]).collect()
 }
 
 pub(crate) fn router(app: &Arc<App>, tools: Router) -> Router {
@@ -113,7 +123,7 @@ pub(crate) fn router(app: &Arc<App>, tools: Router) -> Router {
         router = router.route(route.path, handler.layer(principal));
     }
     router
-        .nest("/dev", tools.layer(from_fn(guard::this_machine)).with_state(()))
+        .nest(TOOLS, tools.layer(from_fn(guard::this_machine)).with_state(()))
         .fallback(async || no_such("No such page"))
         .method_not_allowed_fallback(async || {
             Problem::new(
