@@ -197,8 +197,10 @@ strip = true
 const README: &str = "# {{name}}
 
 ```sh
+youji dev        # builds at every save, and shows the program in a simulator
 cargo test       # unit tests, without WebAssembly
 youji test       # those, and scenarios/ against the built program
+youji check      # what is worth knowing before publishing
 youji publish    # sign it and put it into the local registry
 youji serve      # the kiosk, which opens it
 ```
