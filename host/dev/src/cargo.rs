@@ -42,7 +42,8 @@ impl Profile {
 
 /// Longest compiler output that an error carries.
 const OUTPUT: usize = 64 << 10;
-/// Rust's default of 1 MiB would be most of a small program's memory.
+/// Rust's default of 1 MiB would be most of a small program's memory. Not whole pages: what is in use of most stacks then shares a page
+/// with the constants that follow.
 const STACK_BYTES: u32 = (128 << 10) + (3 << 9);
 
 /// A compiled program.

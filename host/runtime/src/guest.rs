@@ -3,6 +3,7 @@
 use crate::bindings::{self as b, MiniProgram};
 use crate::host::State;
 use crate::limiter::Limiter;
+use crate::outside;
 use crate::program::Program;
 use crate::receipt::{Fault, Frame};
 use crate::shared::Shared;
@@ -95,7 +96,8 @@ impl Guest {
         self.store.data_mut().moment = self.moment(&input);
         self.store.data_mut().limiter.begin_call();
         self.store.set_epoch_deadline(1);
-        let result = self.dispatch(input).await;
+        let shared = self.store.data().shared.clone();
+        let result = outside::run(&shared, self.dispatch(input)).await;
         self.measure();
         let output = result.map_err(|error| fault(&mut self.store, name, &error))?;
         // Turned into what is retained here, so that its time counts as the guest's.

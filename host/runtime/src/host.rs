@@ -1,14 +1,10 @@
-//! What a store holds, and how a host call goes from the guest through the gate.
+//! What a store holds, and which host calls a guest may make.
 
 use crate::bindings::{self as b, failure_out, fields_in};
 use crate::limiter::Limiter;
-use crate::observe::Seen;
-use crate::pages::Navigate;
 use crate::receipt::Fault;
 use crate::shared::Shared;
-use futures_util::FutureExt;
 use std::collections::HashSet;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Error;
@@ -87,56 +83,16 @@ impl State {
         Ok(())
     }
 
-    /// One host call: counted, timed, through the gate, bounded in time.
+    /// One host call: counted, and carried out beside the guest.
     async fn call(&mut self, call: Call) -> Result<Result<Reply, Failure>, Error> {
         self.admit(&call)?;
         let name = call.name();
-        let navigate = Navigate::from_call(&call);
-        let observed = self.shared.is_observed().then(|| call.clone());
-        let began = Instant::now();
-        let answer = self.through_gate(call).await;
-        let Some(answer) = answer else {
+        let Some(answer) = self.shared.outside.ask(call, self.moment, true).await else {
             let seconds = self.shared.inner.config.host_call_timeout.as_secs();
             let what = format!("waited more than {seconds} s for {}.{}", name.0.name(), name.1);
             return Err(self.trap(Fault::new("host-timeout", what)));
         };
-        let answer = answer.and_then(|reply| match navigate {
-            Some(navigate) => {
-                let caller = self.shared.caller();
-                self.shared.pages.lock().ask(navigate, &caller.requested.pages).map(|()| reply)
-            }
-            None => Ok(reply),
-        });
-        let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let code = answer.as_ref().err().map(|failure| failure.code.as_str());
-        self.shared.call(|| format!("{}.{}", name.0.name(), name.1), us, code);
-        if let Some(call) = &observed {
-            let answer = &answer;
-            self.shared.observe(Seen::Call { call, answer, us });
-        }
         Ok(answer)
-    }
-
-    /// None: it took too long.
-    async fn through_gate(&self, call: Call) -> Option<Result<Reply, Failure>> {
-        let (gate, caller, moment) = (self.shared.gate.clone(), self.shared.caller(), self.moment);
-        let limit = self.shared.inner.config.host_call_timeout;
-        let work = async move { AssertUnwindSafe(gate.call(&caller, moment, call)).catch_unwind().await };
-        let broken = || Err(Failure::new(codes::FAILED, "the host could not do it; nothing was changed"));
-        let done = if self.shared.meter.is_slow() {
-            // Services never run on a thread that gives way to all others: it might hold a lock that neighbours need.
-            tokio::time::timeout(limit, self.shared.home.spawn(work))
-                .await
-                .map(|done| match done {
-                    Ok(Ok(answer)) => answer,
-                    _ => broken(),
-                })
-        } else {
-            tokio::time::timeout(limit, work)
-                .await
-                .map(|done| done.unwrap_or_else(|_| broken()))
-        };
-        done.ok()
     }
 
     /// A call whose function in the contract can't fail.
@@ -393,13 +349,8 @@ impl b::log::Host for State {
         if dropped > 0 {
             message.push_str(&format!(" (and {dropped} lines before it, dropped over the rate)"));
         }
-        let call = Call::LogWrite { level, message };
-        let observed = self.shared.is_observed().then(|| call.clone());
         // A log that is not kept is not the program's fault.
-        let answer = self.through_gate(call).await;
-        if let (Some(call), Some(answer)) = (&observed, &answer) {
-            self.shared.observe(Seen::Call { call, answer, us: 0 });
-        }
+        let _ = self.shared.outside.ask(Call::LogWrite { level, message }, self.moment, false).await;
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ mod lanes;
 mod limiter;
 mod mailbox;
 pub mod observe;
+mod outside;
 mod pages;
 pub mod program;
 mod programs;

@@ -4,6 +4,7 @@ use crate::feed::Queue;
 use crate::lanes::Meter;
 use crate::mailbox::Mailbox;
 use crate::observe::Seen;
+use crate::outside::Outside;
 use crate::pages::Pages;
 use crate::receipt::Ended;
 use crate::runtime::Inner;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) meter: Arc<Meter>,
     pub(crate) mailbox: Mailbox,
     pub(crate) pages: Mutex<Pages>,
+    pub(crate) outside: Outside,
     pub(crate) opened: Instant,
     /// Rises with each showing of any session: who was shown least recently goes first.
     pub(crate) shown_at: AtomicU64,
@@ -85,6 +87,7 @@ impl Shared {
             home: tokio::runtime::Handle::current(),
             meter: Arc::default(),
             pages: Mutex::new(pages),
+            outside: Outside::default(),
             opened: Instant::now(),
             shown_at: AtomicU64::new(inner.next_showing()),
             inner,

@@ -1,6 +1,7 @@
 //! What builders make: a node, its handlers, its children.
 
-use crate::bindings::youji::miniapp::types::{Attribute, AttributeValue, Handler, Node, Span, Tree};
+use crate::bindings::youji::miniapp::types::Tree;
+use crate::draft::{DRAFT, draft};
 use crate::fields::{Fields, Scalar};
 use std::borrow::Cow;
 
@@ -31,19 +32,16 @@ impl<M: Clone> On<M> {
 
 /// A widget with its children. Builders in [`widgets`](crate::widgets) make them.
 ///
-/// Boxed, since builders hand it on at each step: moving a pointer is a fraction of the code and the time.
-pub struct Element<M>(Box<Inner<M>>);
-
-struct Inner<M> {
-    kind: Name,
-    key: String,
-    attributes: Vec<(Name, Scalar)>,
-    on: Vec<(Name, On<M>)>,
-    children: Vec<Element<M>>,
+/// What it holds stands in the draft of the view already; this is its place there.
+pub struct Element<M> {
+    node: u32,
+    /// Nodes of the subtree.
+    size: usize,
+    on: Handlers<M>,
 }
 
-/// Name of a widget, an attribute or an event: nearly always one of the SDK's.
-type Name = Cow<'static, str>;
+/// What handlers make of an event, by their ids; the lowest is 1.
+pub(crate) type Handlers<M> = Vec<(u32, Box<On<M>>)>;
 
 /// A text that an attribute can take.
 pub trait Text {
@@ -79,43 +77,29 @@ impl<M> Element<M> {
 
     /// A widget by name, for one that the SDK does not know yet.
     pub fn new(kind: impl Into<Cow<'static, str>>) -> Self {
-        Element(Box::new(Inner {
-            kind: kind.into(),
-            key: String::new(),
-            attributes: Vec::new(),
+        let kind = kind.into();
+        Element {
+            node: draft(|draft| draft.add(&kind)),
+            size: 1,
             on: Vec::new(),
-            children: Vec::new(),
-        }))
+        }
     }
 
     /// An attribute by name, for one that the SDK does not know yet.
-    pub fn attribute(mut self, name: impl Into<Cow<'static, str>>, value: Scalar) -> Self {
-        self.put_named(name.into(), value);
+    pub fn attribute(self, name: impl Into<Cow<'static, str>>, value: Scalar) -> Self {
+        let name = name.into();
+        draft(|draft| draft.put(self.node, &name, value));
         self
     }
 
     #[inline(never)]
     pub(crate) fn put(&mut self, name: &'static str, value: Scalar) {
-        self.put_named(Cow::Borrowed(name), value);
-    }
-
-    fn put_named(&mut self, name: Name, value: Scalar) {
-        let attributes = &mut self.0.attributes;
-        // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
-        if name != "value" && matches!(&value, Scalar::Text(text) if text.is_empty()) {
-            attributes.retain(|(other, _)| *other != name);
-            return;
-        }
-        // Set twice, the last one counts; the list is short and this is the rare case.
-        match attributes.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, held)) => *held = value,
-            None => attributes.push((name, value)),
-        }
+        draft(|draft| draft.put(self.node, name, value));
     }
 
     #[inline(never)]
-    pub(crate) fn put_text(&mut self, name: &'static str, value: &str) {
-        self.put(name, Scalar::Text(value.to_owned()));
+    pub(crate) fn put_word(&mut self, name: &'static str, word: &'static str) {
+        draft(|draft| draft.put_word(self.node, name, word));
     }
 
     #[inline(never)]
@@ -123,107 +107,147 @@ impl<M> Element<M> {
         self.put(name, Scalar::Flag(true));
     }
 
-    pub(crate) fn put_key(&mut self, key: String) {
-        self.0.key = key;
+    pub(crate) fn put_key(&mut self, key: &str) {
+        draft(|draft| draft.put_key(self.node, key));
     }
 
     #[inline(never)]
     pub(crate) fn listen(&mut self, event: &'static str, on: On<M>) {
-        self.0.on.push((Cow::Borrowed(event), on));
+        let id = draft(|draft| draft.listen(self.node, event));
+        if id != 0 {
+            self.on.push((id, Box::new(on)));
+        }
     }
 
     #[inline(never)]
-    pub(crate) fn adopt(&mut self, child: Element<M>) {
-        self.0.children.push(child);
+    pub(crate) fn adopt(&mut self, mut child: Element<M>) {
+        draft(|draft| draft.adopt(self.node, child.node));
+        self.size += child.size;
+        if self.on.is_empty() {
+            self.on = std::mem::take(&mut child.on);
+        } else {
+            self.on.append(&mut child.on);
+        }
     }
 
     /// How many nodes it has, itself among them.
     pub fn count(&self) -> usize {
-        1 + self.0.children.iter().map(Element::count).sum::<usize>()
+        self.size
     }
 
-    /// The view as it crosses the boundary, and the handler of each id, the first of which is 1.
-    pub(crate) fn flatten(self) -> (Tree, Vec<On<M>>) {
-        let mut sizes = Sizes::default();
-        self.measure(&mut sizes);
-        let mut tree = Tree {
-            text: String::with_capacity(sizes.text),
-            nodes: Vec::with_capacity(sizes.nodes),
-            attributes: Vec::with_capacity(sizes.attributes),
-            handlers: Vec::with_capacity(sizes.handlers),
-        };
-        let mut table = Vec::with_capacity(sizes.handlers);
-        self.append(&mut tree, &mut table);
-        (tree, table)
-    }
-
-    fn measure(&self, sizes: &mut Sizes) {
-        let this = &*self.0;
-        sizes.nodes += 1;
-        sizes.attributes += this.attributes.len();
-        sizes.handlers += this.on.len();
-        sizes.text += this.kind.len() + this.key.len();
-        for (name, value) in &this.attributes {
-            sizes.text += name.len() + if let Scalar::Text(text) = value { text.len() } else { 0 };
-        }
-        sizes.text += this.on.iter().map(|(event, _)| event.len()).sum::<usize>();
-        for child in &this.children {
-            child.measure(sizes);
-        }
-    }
-
-    fn append(self, tree: &mut Tree, table: &mut Vec<On<M>>) {
-        let this = *self.0;
-        let node = Node {
-            kind: span(tree, &this.kind),
-            key: span(tree, &this.key),
-            attributes: number(this.attributes.len()),
-            handlers: number(this.on.len()),
-            children: number(this.children.len()),
-        };
-        tree.nodes.push(node);
-        for (name, value) in this.attributes {
-            let name = span(tree, &name);
-            let value = match value {
-                Scalar::Flag(flag) => AttributeValue::Flag(flag),
-                Scalar::Integer(number) => AttributeValue::Integer(number),
-                Scalar::Number(number) => AttributeValue::Number(number),
-                Scalar::Text(text) => AttributeValue::Text(span(tree, &text)),
-            };
-            tree.attributes.push(Attribute { name, value });
-        }
-        for (event, on) in this.on {
-            table.push(on);
-            let event = span(tree, &event);
-            tree.handlers.push(Handler {
-                event,
-                id: number(table.len()),
-            });
-        }
-        for child in this.children {
-            child.append(tree, table);
-        }
+    /// The view as it crosses the boundary, and its handlers.
+    pub(crate) fn flatten(mut self) -> (Tree, Handlers<M>) {
+        let tree = draft(|draft| draft.take()).tree_of(self.node);
+        (tree, std::mem::take(&mut self.on))
     }
 }
 
-/// What a view will need, so that its lists are made once.
-#[derive(Default)]
-struct Sizes {
-    nodes: usize,
-    attributes: usize,
-    handlers: usize,
-    text: usize,
-}
-
-fn span(tree: &mut Tree, text: &str) -> Span {
-    let at = number(tree.text.len());
-    tree.text.push_str(text);
-    Span {
-        at,
-        length: number(text.len()),
+impl<M> Drop for Element<M> {
+    fn drop(&mut self) {
+        // No draft is left where a thread has ended.
+        let _ = DRAFT.try_with(|draft| draft.borrow_mut().forget());
     }
 }
 
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::youji::miniapp::types::{AttributeValue, Span};
+
+    type View = Element<u8>;
+
+    /// One line a node: depth, kind, key, attributes, what its handlers send.
+    fn check(view: View, expected: &[&str]) {
+        assert_eq!(view.count(), expected.len());
+        let (tree, on) = view.flatten();
+        let text = |span: Span| tree.text[span.at as usize..][..span.length as usize].to_owned();
+        let (mut attributes, mut handlers) = (tree.attributes.iter(), tree.handlers.iter());
+        let mut open: Vec<u32> = Vec::new();
+        let lines: Vec<String> = (tree.nodes.iter())
+            .map(|node| {
+                while open.last() == Some(&0) {
+                    open.pop();
+                }
+                let depth = open.len();
+                if let Some(left) = open.last_mut() {
+                    *left -= 1;
+                }
+                open.push(node.children);
+                let mut line = format!("{depth} {}", text(node.kind));
+                if node.key.length > 0 {
+                    line += &format!(" #{}", text(node.key));
+                }
+                for one in attributes.by_ref().take(node.attributes as usize) {
+                    line += &match one.value {
+                        AttributeValue::Flag(flag) => format!(" {}={flag}", text(one.name)),
+                        AttributeValue::Integer(number) => format!(" {}={number}", text(one.name)),
+                        AttributeValue::Number(number) => format!(" {}={number}", text(one.name)),
+                        AttributeValue::Text(value) => format!(" {}={}", text(one.name), text(value)),
+                    };
+                }
+                for one in handlers.by_ref().take(node.handlers as usize) {
+                    let (_, on) = on.iter().find(|(id, _)| *id == one.id).expect("every handler has its message");
+                    line += &format!(" {}→{}", text(one.event), on.message(Fields::new()).expect("all send"));
+                }
+                line
+            })
+            .collect();
+        assert_eq!(lines, expected);
+        assert_eq!((attributes.count(), handlers.count()), (0, 0), "nothing is left over");
+    }
+
+    fn made(kind: &'static str, label: &str, sends: u8) -> View {
+        let mut element = View::known(kind);
+        element.put("label", label.scalar());
+        element.listen("tap", On::Send(sends));
+        element
+    }
+
+    #[test]
+    fn a_view_is_in_document_order_however_it_was_built() {
+        for measured in [false, true] {
+            if measured {
+                draft(crate::draft::Draft::measure);
+                let mut parent = made("row", "counted", 9);
+                parent.adopt(made("text", "too", 9));
+                assert_eq!(parent.count(), 2);
+                drop(parent);
+                let sizes = draft(crate::draft::Draft::measured);
+                draft(|draft| draft.reserve(sizes));
+            }
+            let last = made("button", "last", 1);
+            let thrown_away = made("image", "never seen", 2);
+            let mut parent = made("stack", "parent", 3);
+            parent.put_key("p");
+            let mut first = made("row", "first", 4);
+            first.adopt(made("text", "inner", 5));
+            parent.adopt(first);
+            drop(thrown_away);
+            parent.adopt(last);
+            parent.put("label", "renamed".scalar());
+            parent.put("columns", Scalar::Integer(2));
+            parent.put_flag("wide");
+            parent.put("columns", Scalar::Text(String::new()));
+            let mut page = View::known("page");
+            page.adopt(parent);
+            check(
+                page,
+                &[
+                    "0 page",
+                    "1 stack #p label=renamed wide=true tap→3",
+                    "2 row label=first tap→4",
+                    "3 text label=inner tap→5",
+                    "2 button label=last tap→1",
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn an_element_that_is_kept_outlives_the_view_of_another() {
+        let mut kept = made("row", "kept", 1);
+        check(made("page", "shown", 2), &["0 page label=shown tap→2"]);
+        kept.adopt(made("text", "later", 3));
+        check(kept, &["0 row label=kept tap→1", "1 text label=later tap→3"]);
+    }
 }

@@ -31,6 +31,7 @@
 pub mod bindings;
 pub mod codes;
 pub mod ctx;
+mod draft;
 pub mod element;
 pub mod event;
 mod export;

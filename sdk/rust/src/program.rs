@@ -3,7 +3,8 @@
 use crate::bindings::youji::miniapp::types::{Event, Field, SavedState, Tree};
 use crate::codes::Phase;
 use crate::ctx::Ctx;
-use crate::element::{Element, On};
+use crate::draft::{Draft, Sizes, draft};
+use crate::element::{Element, Handlers};
 use crate::event::{Happening, Launch, Outcome, Saved};
 use crate::fields::Fields;
 use crate::host::Handle;
@@ -49,7 +50,9 @@ pub trait Program: Sized + 'static {
 pub struct Instance<P: Program> {
     program: P,
     ctx: Ctx<P::Msg>,
-    handlers: Vec<On<P::Msg>>,
+    handlers: Handlers<P::Msg>,
+    /// Of the last view.
+    sizes: Option<Sizes>,
 }
 
 impl<P: Program> Instance<P> {
@@ -61,6 +64,7 @@ impl<P: Program> Instance<P> {
             program,
             ctx,
             handlers: Vec::new(),
+            sizes: None,
         };
         instance.settle();
         instance
@@ -75,8 +79,8 @@ impl<P: Program> Instance<P> {
     /// The contract's `event`.
     pub fn event(&mut self, event: Event) {
         let message = if event.handler != 0 {
-            let handler = (event.handler as usize).checked_sub(1).and_then(|at| self.handlers.get(at));
-            handler.and_then(|on| on.message(Fields(event.fields)))
+            let handler = self.handlers.iter().find(|(id, _)| *id == event.handler);
+            handler.and_then(|(_, on)| on.message(Fields(event.fields)))
         } else if event.code == "completed" {
             self.ctx.answer(event).map_or_else(|outcome| self.program.outcome(*outcome), Some)
         } else if event.code == "changed" {
@@ -93,7 +97,17 @@ impl<P: Program> Instance<P> {
 
     /// The contract's `view`.
     pub fn view(&mut self) -> Tree {
-        let (tree, handlers) = self.program.view().flatten();
+        // Those of the last view go first: both at once would take twice the memory for good.
+        self.handlers = Vec::new();
+        let sizes = self.sizes.unwrap_or_else(|| {
+            draft(Draft::measure);
+            drop(self.program.view());
+            draft(Draft::measured)
+        });
+        draft(|draft| draft.reserve(sizes));
+        let view = self.program.view();
+        self.sizes = Some(draft(|draft| draft.sizes()));
+        let (tree, handlers) = view.flatten();
         self.handlers = handlers;
         tree
     }

@@ -1,4 +1,4 @@
-//! A view in four allocations. A thousand sessions keep theirs, so nodes hold offsets instead of strings.
+//! A view in few allocations. A thousand sessions keep theirs, so nodes hold numbers instead of strings.
 
 use super::names;
 use crate::update::{Name, WireNode};
@@ -6,20 +6,21 @@ use std::borrow::Cow;
 use std::mem::size_of;
 use youji_api::{Scalar, Tree, tree};
 
-/// `at` of a word in the table; its number is in `len` then.
-const WORD: u32 = u32::MAX;
+/// Set in the number of a word of the table; without it, it is the number of a text of the view.
+const WORD: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text {
-    at: u32,
-    len: u32,
-}
+pub(super) struct Text(u32);
 
+/// Half as large as what it stands for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value {
     Flag(bool),
-    Integer(i64),
-    Number(f64),
+    Integer(i32),
+    /// One that does not fit, by its number in the list.
+    Wide(u32),
+    /// By the number of its bits in the list.
+    Number(u32),
     Text(Text),
 }
 
@@ -44,6 +45,10 @@ pub(crate) struct Retained {
     attributes: Box<[(Text, Value)]>,
     /// Sorted by event within each node.
     handlers: Box<[(Text, u32)]>,
+    /// Integers and numbers, as bits.
+    wide: Box<[u64]>,
+    /// Where each text ends.
+    ends: Box<[u32]>,
     text: Box<str>,
 }
 
@@ -51,21 +56,25 @@ struct Builder<'a> {
     tree: &'a Tree,
     attributes: Vec<(Text, Value)>,
     handlers: Vec<(Text, u32)>,
+    wide: Vec<u64>,
+    ends: Vec<u32>,
     text: String,
 }
 
 impl<'a> Builder<'a> {
     fn text(&mut self, text: &str) -> Text {
         if let Some(number) = names::number(text) {
-            return Text { at: WORD, len: number };
+            return Text(number | WORD);
         }
-        // Trees are far below 4 GiB: `Tree::new` has checked that.
-        let at = u32::try_from(self.text.len()).unwrap_or(WORD - 1);
         self.text.push_str(text);
-        Text {
-            at,
-            len: u32::try_from(text.len()).unwrap_or(0),
-        }
+        // Trees are far below 2 GiB: `Tree::new` has checked that.
+        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+        Text(u32::try_from(self.ends.len() - 1).unwrap_or(0))
+    }
+
+    fn wide(&mut self, bits: u64) -> u32 {
+        self.wide.push(bits);
+        u32::try_from(self.wide.len() - 1).unwrap_or(u32::MAX)
     }
 
     fn node(&mut self, node: &tree::Node, attributes: &[tree::Attribute], handlers: &[tree::Handler], scratch: &mut Scratch<'a>) -> Record {
@@ -86,8 +95,11 @@ impl<'a> Builder<'a> {
             let name = self.text(name);
             let value = match value {
                 tree::Value::Flag(flag) => Value::Flag(flag),
-                tree::Value::Integer(number) => Value::Integer(number),
-                tree::Value::Number(number) => Value::Number(number),
+                tree::Value::Integer(number) => match i32::try_from(number) {
+                    Ok(number) => Value::Integer(number),
+                    Err(_) => Value::Wide(self.wide(number.cast_unsigned())),
+                },
+                tree::Value::Number(number) => Value::Number(self.wide(number.to_bits())),
                 tree::Value::Text(text) => Value::Text(self.text(tree.str(text))),
             };
             self.attributes.push((name, value));
@@ -135,6 +147,8 @@ impl Retained {
             tree,
             attributes: Vec::with_capacity(tree.attributes().len()),
             handlers: Vec::with_capacity(tree.handlers().len()),
+            wide: Vec::new(),
+            ends: Vec::new(),
             text: String::new(),
         };
         let (mut attributes, mut handlers) = (tree.attributes(), tree.handlers());
@@ -159,6 +173,8 @@ impl Retained {
             nodes: nodes.into(),
             attributes: builder.attributes.into(),
             handlers: builder.handlers.into(),
+            wide: builder.wide.into(),
+            ends: builder.ends.into(),
             text: builder.text.into(),
         }
     }
@@ -168,6 +184,8 @@ impl Retained {
         self.nodes.len() * size_of::<Record>()
             + self.attributes.len() * size_of::<(Text, Value)>()
             + self.handlers.len() * size_of::<(Text, u32)>()
+            + self.wide.len() * size_of::<u64>()
+            + self.ends.len() * size_of::<u32>()
             + self.text.len()
     }
 
@@ -219,27 +237,33 @@ impl Retained {
     }
 
     pub(super) fn str(&self, text: Text) -> &str {
-        if text.at == WORD {
-            names::word(text.len)
-        } else {
-            let at = text.at as usize;
-            self.text.get(at..at + text.len as usize).unwrap_or("")
+        if text.0 & WORD != 0 {
+            return names::word(text.0 & !WORD);
         }
+        let number = text.0 as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let end = self.ends.get(number).copied().unwrap_or(start);
+        self.text.get(start as usize..end as usize).unwrap_or("")
     }
 
     pub(super) fn name(&self, text: Text) -> Name {
-        if text.at == WORD {
-            Cow::Borrowed(names::word(text.len))
+        if text.0 & WORD != 0 {
+            Cow::Borrowed(names::word(text.0 & !WORD))
         } else {
             Cow::Owned(self.str(text).to_owned())
         }
     }
 
+    fn bits(&self, number: u32) -> u64 {
+        self.wide.get(number as usize).copied().unwrap_or(0)
+    }
+
     pub(super) fn scalar(&self, value: Value) -> Scalar {
         match value {
             Value::Flag(flag) => Scalar::Flag(flag),
-            Value::Integer(number) => Scalar::Integer(number),
-            Value::Number(number) => Scalar::Number(number),
+            Value::Integer(number) => Scalar::Integer(number.into()),
+            Value::Wide(number) => Scalar::Integer(self.bits(number).cast_signed()),
+            Value::Number(number) => Scalar::Number(f64::from_bits(self.bits(number))),
             Value::Text(text) => Scalar::Text(self.str(text).to_owned()),
         }
     }
@@ -248,7 +272,7 @@ impl Retained {
         match (a, b) {
             (Value::Flag(a), Value::Flag(b)) => a == b,
             (Value::Integer(a), Value::Integer(b)) => a == b,
-            (Value::Number(a), Value::Number(b)) => a.to_bits() == b.to_bits(),
+            (Value::Wide(a), Value::Wide(b)) | (Value::Number(a), Value::Number(b)) => self.bits(a) == other.bits(b),
             (Value::Text(a), Value::Text(b)) => self.str(a) == other.str(b),
             _ => false,
         }

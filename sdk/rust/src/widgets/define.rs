@@ -72,7 +72,7 @@ pub trait Widget<M>: Into<Element<M>> {
 
     /// Identity among siblings: keeps text being typed, focus and motion with it when siblings come and go.
     fn key(mut self, key: impl Into<String>) -> Self {
-        self.element().put_key(key.into());
+        self.element().put_key(&key.into());
         self
     }
 
@@ -173,7 +173,7 @@ macro_rules! setter {
     ($method:ident $name:literal $doc:literal $word:ident) => {
         #[doc = $doc]
         pub fn $method(mut self, value: $word) -> Self {
-            self.0.put_text($name, value.word());
+            self.0.put_word($name, value.word());
             self
         }
     };

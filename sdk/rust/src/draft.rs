@@ -1,0 +1,384 @@
+//! A view while it is built: in the very lists that cross the boundary.
+//!
+//! A program's memory never shrinks, so what counts is the most that it ever held at once. Builders therefore write each node, attribute and
+//! text where the host will read it, and names once, instead of a tree that is turned into lists; what was not built in document order is
+//! brought into it in place. Before the first view the lists are measured, so that none has to be moved to where it can grow.
+
+use crate::bindings::youji::miniapp::types::{Attribute, AttributeValue, Handler, Node, Span, Tree};
+use crate::fields::Scalar;
+use std::cell::RefCell;
+
+/// No node.
+const NONE: u32 = u32::MAX;
+
+thread_local! {
+    pub(crate) static DRAFT: RefCell<Draft> = const { RefCell::new(Draft::EMPTY) };
+}
+
+/// Does something to this thread's draft.
+pub(crate) fn draft<T>(change: impl FnOnce(&mut Draft) -> T) -> T {
+    DRAFT.with_borrow_mut(change)
+}
+
+/// Children of a node: the first, the last, and the next one of the node's own parent.
+#[derive(Clone, Copy)]
+struct Links {
+    first: u32,
+    last: u32,
+    next: u32,
+}
+
+/// All elements that are alive, in the order in which they were made.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    tree: Tree,
+    /// Beside the nodes.
+    links: Vec<Links>,
+    /// Beside the attributes: whose it is; no node's if it was taken back.
+    owners: Vec<u32>,
+    /// Beside the handlers: who listens.
+    listeners: Vec<u32>,
+    /// Where the names stand that were written.
+    names: Vec<Span>,
+    /// Elements that hold a place in it. With the last one it goes.
+    alive: usize,
+    /// Nothing is written now, only counted.
+    measuring: Option<Measure>,
+}
+
+/// How much a view has of each.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Sizes {
+    text: usize,
+    nodes: usize,
+    attributes: usize,
+    handlers: usize,
+    names: usize,
+}
+
+#[derive(Clone, Default)]
+struct Measure {
+    sizes: Sizes,
+    /// Address and length of each name: the same name at two addresses counts twice, which does no harm.
+    names: Vec<(usize, usize)>,
+}
+
+impl Measure {
+    fn name(&mut self, name: &str) {
+        let place = (name.as_ptr() as usize, name.len());
+        if !self.names.contains(&place) {
+            self.names.push(place);
+            self.sizes.names += 1;
+            self.sizes.text += name.len();
+        }
+    }
+}
+
+impl Draft {
+    const EMPTY: Draft = Draft {
+        tree: Tree {
+            text: String::new(),
+            nodes: Vec::new(),
+            attributes: Vec::new(),
+            handlers: Vec::new(),
+        },
+        links: Vec::new(),
+        owners: Vec::new(),
+        listeners: Vec::new(),
+        names: Vec::new(),
+        alive: 0,
+        measuring: None,
+    };
+
+    /// From here on nothing is written, only counted; the handlers of these elements are never asked.
+    pub(crate) fn measure(&mut self) {
+        self.measuring = Some(Measure::default());
+    }
+
+    /// What was counted.
+    pub(crate) fn measured(&mut self) -> Sizes {
+        self.measuring.take().unwrap_or_default().sizes
+    }
+
+    /// Room for a view of that size, unless there is something already. What goes first stands first and together, since what is left of
+    /// it is where the host's copies of the lists are made.
+    pub(crate) fn reserve(&mut self, sizes: Sizes) {
+        if self.alive > 0 {
+            return;
+        }
+        self.links.reserve_exact(sizes.nodes);
+        self.owners.reserve_exact(sizes.attributes);
+        self.listeners.reserve_exact(sizes.handlers);
+        self.names.reserve_exact(sizes.names);
+        self.tree.nodes.reserve_exact(sizes.nodes);
+        self.tree.attributes.reserve_exact(sizes.attributes);
+        self.tree.handlers.reserve_exact(sizes.handlers);
+        self.tree.text.reserve_exact(sizes.text);
+    }
+
+    /// How much is written now.
+    pub(crate) fn sizes(&self) -> Sizes {
+        Sizes {
+            text: self.tree.text.len(),
+            nodes: self.tree.nodes.len(),
+            attributes: self.tree.attributes.len(),
+            handlers: self.tree.handlers.len(),
+            names: self.names.len(),
+        }
+    }
+
+    /// A new node, without a parent yet.
+    pub(crate) fn add(&mut self, kind: &str) -> u32 {
+        self.alive += 1;
+        if let Some(measure) = &mut self.measuring {
+            measure.sizes.nodes += 1;
+            measure.name(kind);
+            return NONE;
+        }
+        let kind = self.name(kind);
+        self.tree.nodes.push(Node {
+            kind,
+            key: Span { at: 0, length: 0 },
+            attributes: 0,
+            handlers: 0,
+            children: 0,
+        });
+        self.links.push(Links {
+            first: NONE,
+            last: NONE,
+            next: NONE,
+        });
+        number(self.links.len() - 1)
+    }
+
+    /// One element less.
+    pub(crate) fn forget(&mut self) {
+        self.alive = self.alive.saturating_sub(1);
+        if self.alive == 0 && self.measuring.is_none() {
+            *self = Draft::EMPTY;
+        }
+    }
+
+    /// For the view of one that is about to go: all of it, unless others are still alive.
+    pub(crate) fn take(&mut self) -> Draft {
+        if self.alive > 1 {
+            return self.clone();
+        }
+        std::mem::replace(self, Draft { alive: 1, ..Draft::EMPTY })
+    }
+
+    fn text(&mut self, text: &str) -> Span {
+        let at = number(self.tree.text.len());
+        self.tree.text.push_str(text);
+        Span {
+            at,
+            length: number(text.len()),
+        }
+    }
+
+    /// A text that is likely to come again.
+    fn name(&mut self, name: &str) -> Span {
+        let written = self.tree.text.as_bytes();
+        let same = |span: &&Span| {
+            span.length as usize == name.len()
+                && written
+                    .get(span.at as usize..)
+                    .is_some_and(|rest| rest.starts_with(name.as_bytes()))
+        };
+        if let Some(span) = self.names.iter().find(same) {
+            return *span;
+        }
+        let span = self.text(name);
+        self.names.push(span);
+        span
+    }
+
+    pub(crate) fn put(&mut self, node: u32, name: &str, value: Scalar) {
+        if let Some(measure) = &mut self.measuring {
+            measure.sizes.attributes += 1;
+            measure.name(name);
+            if let Scalar::Text(text) = &value {
+                measure.sizes.text += text.len();
+            }
+            return;
+        }
+        let value = match value {
+            Scalar::Flag(flag) => AttributeValue::Flag(flag),
+            Scalar::Integer(number) => AttributeValue::Integer(number),
+            Scalar::Number(number) => AttributeValue::Number(number),
+            // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
+            Scalar::Text(text) if text.is_empty() && name != "value" => return self.take_back(node, name),
+            Scalar::Text(text) => AttributeValue::Text(self.text(&text)),
+        };
+        self.put_value(node, name, value);
+    }
+
+    /// A text of the SDK's own as the value.
+    pub(crate) fn put_word(&mut self, node: u32, name: &str, word: &str) {
+        if let Some(measure) = &mut self.measuring {
+            measure.sizes.attributes += 1;
+            measure.name(name);
+            measure.name(word);
+            return;
+        }
+        let word = self.name(word);
+        self.put_value(node, name, AttributeValue::Text(word));
+    }
+
+    /// Set twice, the last one counts.
+    fn put_value(&mut self, node: u32, name: &str, value: AttributeValue) {
+        let name = self.name(name);
+        if let Some(at) = self.find(node, name) {
+            self.tree.attributes[at].value = value;
+            return;
+        }
+        self.tree.attributes.push(Attribute { name, value });
+        self.owners.push(node);
+        self.tree.nodes[node as usize].attributes += 1;
+    }
+
+    fn take_back(&mut self, node: u32, name: &str) {
+        let name = self.name(name);
+        if let Some(at) = self.find(node, name) {
+            self.owners[at] = NONE;
+            self.tree.nodes[node as usize].attributes -= 1;
+        }
+    }
+
+    fn find(&self, node: u32, name: Span) -> Option<usize> {
+        // From the end: nearly always the node was made last.
+        let mut left = self.tree.nodes[node as usize].attributes;
+        for (at, owner) in self.owners.iter().enumerate().rev() {
+            if left == 0 {
+                break;
+            }
+            if *owner == node {
+                left -= 1;
+                if self.tree.attributes[at].name.at == name.at {
+                    return Some(at);
+                }
+            }
+        }
+        None
+    }
+
+    pub(crate) fn put_key(&mut self, node: u32, key: &str) {
+        if let Some(measure) = &mut self.measuring {
+            measure.sizes.text += key.len();
+            return;
+        }
+        let key = self.text(key);
+        self.tree.nodes[node as usize].key = key;
+    }
+
+    /// The id of a new handler.
+    pub(crate) fn listen(&mut self, node: u32, event: &str) -> u32 {
+        if let Some(measure) = &mut self.measuring {
+            measure.sizes.handlers += 1;
+            measure.name(event);
+            return 0;
+        }
+        let event = self.name(event);
+        let id = number(self.listeners.len() + 1);
+        self.tree.handlers.push(Handler { event, id });
+        self.listeners.push(node);
+        self.tree.nodes[node as usize].handlers += 1;
+        id
+    }
+
+    pub(crate) fn adopt(&mut self, parent: u32, child: u32) {
+        if self.measuring.is_some() {
+            return;
+        }
+        self.tree.nodes[parent as usize].children += 1;
+        let last = std::mem::replace(&mut self.links[parent as usize].last, child);
+        match self.links.get_mut(last as usize) {
+            Some(before) => before.next = child,
+            None => self.links[parent as usize].first = child,
+        }
+    }
+
+    fn children(&self, node: u32) -> impl Iterator<Item = u32> {
+        let mut next = self.links[node as usize].first;
+        std::iter::from_fn(move || {
+            let child = next;
+            next = self.links.get(child as usize)?.next;
+            Some(child)
+        })
+    }
+
+    /// That subtree in document order; the rest goes.
+    pub(crate) fn tree_of(self, root: u32) -> Tree {
+        let mut places = vec![NONE; self.links.len()];
+        let mut kept = 0;
+        self.number_below(root, &mut places, &mut kept);
+        for (place, beyond) in places.iter_mut().filter(|place| **place == NONE).zip(kept..) {
+            *place = beyond;
+        }
+        let Draft {
+            mut tree,
+            links,
+            mut owners,
+            mut listeners,
+            ..
+        } = self;
+        drop(links);
+        let in_order = |count: fn(&Node) -> u32| {
+            let mut counts = vec![0; kept as usize];
+            for (node, place) in tree.nodes.iter().zip(&places) {
+                if let Some(slot) = counts.get_mut(*place as usize) {
+                    *slot = count(node);
+                }
+            }
+            counts
+        };
+        let (attributes, handlers) = (in_order(|node| node.attributes), in_order(|node| node.handlers));
+        arrange(&mut tree.attributes, &mut owners, &places, attributes);
+        arrange(&mut tree.handlers, &mut listeners, &places, handlers);
+        permute(&mut tree.nodes, &mut places);
+        tree.nodes.truncate(kept as usize);
+        tree
+    }
+
+    fn number_below(&self, node: u32, places: &mut [u32], next: &mut u32) {
+        places[node as usize] = *next;
+        *next += 1;
+        for child in self.children(node) {
+            self.number_below(child, places, next);
+        }
+    }
+}
+
+/// Brings what nodes own into the order of their places. `counts` says how much each place has; what no place has goes.
+fn arrange<T>(items: &mut Vec<T>, owners: &mut [u32], places: &[u32], counts: Vec<u32>) {
+    let mut starts = counts;
+    let mut total = 0;
+    for start in &mut starts {
+        let count = std::mem::replace(start, total);
+        total += count;
+    }
+    let mut beyond = total;
+    for owner in &mut *owners {
+        let start = places.get(*owner as usize).and_then(|place| starts.get_mut(*place as usize));
+        let next = start.unwrap_or(&mut beyond);
+        *owner = *next;
+        *next += 1;
+    }
+    permute(items, owners);
+    items.truncate(total as usize);
+}
+
+/// Moves each item to where `to` says.
+fn permute<T>(items: &mut [T], to: &mut [u32]) {
+    for at in 0..items.len() {
+        while to[at] as usize != at {
+            let other = to[at] as usize;
+            items.swap(at, other);
+            to.swap(at, other);
+        }
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(NONE)
+}
