@@ -1,13 +1,12 @@
 //! Visitors who are there when the host is killed: the next start erases them before it lets anybody in.
 
-use crate::support::{ANN, BALANCE, Kiosk, PLAIN, accept, config, data, open, seeded, wallet};
+use crate::support::{ANN, BALANCE, Kiosk, PLAIN, accept, config, data, open, wallet};
 use anyhow::{Result, ensure};
-use rand::Rng;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Instant;
 use youji_kiosk::Host;
+use youji_tests::not_checked::not_checked;
 
 /// Names of the key files of one kind: "key" of those who are here, "gone" of those who were forgotten.
 fn keys(data: &Path, kind: &str) -> Result<BTreeSet<String>> {
@@ -34,12 +33,12 @@ fn told(data: &Path) -> Result<Vec<Value>> {
 async fn a_visitor_who_was_there_at_a_kill_is_gone_after_the_start() -> Result<()> {
     let folder = data().await?;
     let data = folder.path().join("data");
-    let before = keys(&data, "key")?;
     let kiosk = Kiosk::start(PLAIN, &data).await?;
     let mut ann = kiosk.ann().await?;
     let mut hers = open(&mut ann, "", "").await?;
     hers.tap("keep").await?;
     hers.sees("Ok").await?;
+    let before = keys(&data, "key")?;
     // One visitor is in the middle of everything, and another one only came.
     let mut visitor = kiosk.visitor().await?;
     let mut stage = open(&mut visitor, "", "").await?;
@@ -49,7 +48,8 @@ async fn a_visitor_who_was_there_at_a_kill_is_gone_after_the_start() -> Result<(
     stage.sees("done").await?;
     let _idle = kiosk.visitor().await?;
     let theirs: BTreeSet<String> = keys(&data, "key")?.difference(&before).cloned().collect();
-    ensure!(theirs.len() == 2, "the control: their keys are there: {theirs:?}");
+    // One for each, and one for what the first has in the program.
+    ensure!(theirs.len() == 3, "the control: their keys are there: {theirs:?}");
     let people = kiosk.people().await?;
     ensure!(people.iter().filter(|person| person["visitor"] == true).count() == 2, "{people:?}");
     kiosk.signal("KILL")?;
@@ -97,15 +97,11 @@ async fn a_visitor_who_was_there_at_a_kill_is_gone_after_the_start() -> Result<(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_is_killed_while_it_erases_is_finished_by_the_next() -> Result<()> {
-    const VISITORS: usize = 12;
+    const VISITORS: usize = 24;
     const KILLS: u32 = 8;
-    let mut random = seeded();
     let folder = data().await?;
     let data = folder.path().join("data");
-    Kiosk::start(PLAIN, &data).await?.stop().await?;
-    let begun = Instant::now();
     let kiosk = Kiosk::start(PLAIN, &data).await?;
-    let start = begun.elapsed();
     let before = keys(&data, "key")?;
     for _ in 0..VISITORS {
         kiosk.visitor().await?;
@@ -116,12 +112,18 @@ async fn a_start_that_is_killed_while_it_erases_is_finished_by_the_next() -> Res
     kiosk.ended().await?;
     let mut between = 0;
     for _ in 0..KILLS {
-        let wait = random.random_range(start / 4..start);
-        Kiosk::killed_at_start(&data, wait).await?;
+        let before = keys(&data, "gone")?.len();
+        if before == VISITORS {
+            break;
+        }
+        Kiosk::killed_at_start(&data, || Ok(keys(&data, "gone")?.len() > before)).await?;
         let gone = keys(&data, "gone")?.len();
-        between += u32::from(gone > 0 && gone < VISITORS);
+        between += u32::from(gone > before && gone < VISITORS);
     }
-    eprintln!("{between} of {KILLS} kills hit the erasing; a start took {start:?}");
+    eprintln!("{between} kills hit the erasing");
+    if between == 0 {
+        not_checked("a start that is killed while it erases visitors: it had erased all of them before it could be killed");
+    }
     let kiosk = Kiosk::start(PLAIN, &data).await?;
     let people = kiosk.people().await?;
     assert!(people.iter().all(|person| person["visitor"] == false), "{people:?}");

@@ -28,6 +28,8 @@ pub(crate) const PIN: &str = "135790";
 /// What they have at first, in minor units and as the page says it; an order of the guest costs 1.00.
 const WALLET: u64 = 5_000;
 pub(crate) const BALANCE: &str = "50.00";
+/// How long a start or an end may take, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Everything that the guest imports.
 pub(crate) const PERMISSIONS: [&str; 5] = ["payment", "storage", "navigation", "clock", "log"];
 
@@ -159,7 +161,7 @@ impl Kiosk {
     /// On that folder and a free port. `around` is the command that starts it, such as `env` or `nsenter …`.
     pub(crate) async fn start(around: &[&str], data: &Path) -> Result<Kiosk> {
         let (child, mut stdout, stderr) = Self::spawn(around, data).await?;
-        let line = tokio::time::timeout(Duration::from_secs(120), stdout.next_line())
+        let line = tokio::time::timeout(PATIENCE, stdout.next_line())
             .await
             .context("the kiosk did not open in time")??;
         let Some(line) = line else {
@@ -187,13 +189,22 @@ impl Kiosk {
             anyhow::ensure!(stdout.next_line().await?.is_none(), "it opened");
             Ok((child.wait().await?.code(), stderr.await?))
         };
-        tokio::time::timeout(Duration::from_secs(60), end).await?
+        tokio::time::timeout(PATIENCE, end).await?
     }
 
-    /// Starts one, and kills it after that time, whatever it is at.
-    pub(crate) async fn killed_at_start(data: &Path, after: Duration) -> Result<()> {
-        let (mut child, _stdout, _stderr) = Self::spawn(PLAIN, data).await?;
-        tokio::time::sleep(after).await;
+    /// Starts one, and kills it as soon as something holds, or when it is open.
+    pub(crate) async fn killed_at_start(data: &Path, when: impl Fn() -> Result<bool>) -> Result<()> {
+        let (mut child, mut stdout, _stderr) = Self::spawn(PLAIN, data).await?;
+        let moment = async {
+            while !when()? {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        tokio::select! {
+            moment = moment => moment?,
+            _ = stdout.next_line() => {}
+        }
         child.kill().await?;
         Ok(())
     }
@@ -293,7 +304,7 @@ impl Kiosk {
 
     /// Its end, and everything that it wrote for people.
     pub(crate) async fn ended(mut self) -> Result<(ExitStatus, String)> {
-        let status = tokio::time::timeout(Duration::from_secs(20), self.child.wait())
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .context("it did not end in time")??;
         Ok((status, self.stderr.await?))

@@ -11,7 +11,7 @@ async fn refused(command: &str, arguments: &[&str]) -> Result<String> {
         .args(arguments)
         .current_dir(workspace())
         .output();
-    let output = tokio::time::timeout(std::time::Duration::from_secs(60), output).await??;
+    let output = tokio::time::timeout(std::time::Duration::from_secs(300), output).await??;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -13,8 +13,8 @@ use tokio::process::{Child, Command as AsyncCommand};
 use youji_bench::client::Seat;
 
 /// How long a start may take: the first one of a clone builds the mini-programs.
-const START: Duration = Duration::from_secs(300);
-const STOP: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(900);
+const STOP: Duration = Duration::from_secs(120);
 
 /// The executable of the profile that this test was built with; built if it is not fresh.
 ///

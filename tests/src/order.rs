@@ -2,7 +2,6 @@
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
-use std::time::Duration;
 use youji_bench::client::{Seat, Stage};
 use youji_bench::view::Wanted;
 
@@ -37,10 +36,7 @@ pub async fn order(stage: &mut Stage) -> Result<Value> {
 /// # Errors
 /// The page is not as expected.
 pub async fn to_menu(stage: &mut Stage) -> Result<()> {
-    let settled = tokio::time::Instant::now() + Duration::from_millis(250);
-    while let Ok(frame) = tokio::time::timeout_at(settled, stage.next()).await {
-        frame?.ok_or_else(|| anyhow!("the socket closed: {:?}", stage.ended))?;
-    }
+    stage.caught_up().await?;
     if stage.view.path != "pages/menu" {
         stage.tap("Order something more").await?;
         stage

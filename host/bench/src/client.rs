@@ -12,11 +12,13 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-/// How long an answer or something expected may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer or something expected may take: some compile a program, on a machine that has other things to do.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The host ignores answers to a sheet that come sooner.
 const SHEET_GUARD: Duration = Duration::from_millis(550);
 const MAX_ANSWER_BYTES: u64 = 8 << 20;
+/// How often an event is sent whose widget went away in that moment.
+const AGAIN: u32 = 5;
 
 /// A device with its cookie.
 #[derive(Clone, Debug)]
@@ -343,16 +345,35 @@ impl Stage {
             .await
     }
 
-    /// Does something to the widget that is meant, and waits until the program has handled it. The event's id.
+    /// Does something to the widget that is meant, and waits until the program has handled it; again when the page changed under it.
+    /// The event's id.
     ///
     /// # Errors
-    /// No such widget; not applied.
+    /// No such widget.
     pub async fn event(&mut self, wanted: &Wanted<'_>, value: Value) -> Result<String> {
         let what = format!("a widget that takes \"{}\" and says \"{}\"", wanted.event, wanted.label);
-        let node = self.until(&what, |stage| stage.view.find(wanted)).await?;
-        let event_id = self.send_event(node, wanted.event, value).await?;
+        for _ in 0..AGAIN {
+            let node = self.until(&what, |stage| stage.view.find(wanted)).await?;
+            let event_id = self.send_event(node, wanted.event, value.clone()).await?;
+            if self.acknowledged(&event_id).await? {
+                return Ok(event_id);
+            }
+        }
+        bail!(
+            "{what}: the program did not take the event {AGAIN} times; the page says:\n{}",
+            self.view.outline()
+        )
+    }
+
+    /// Waits until the program has handled everything that came before this, such as outcomes from before its launch.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub async fn caught_up(&mut self) -> Result<()> {
+        // No node has this number, so nothing happens; but it waits for its turn.
+        let event_id = self.send_event(u32::MAX, "tap", Value::Null).await?;
         self.acknowledged(&event_id).await?;
-        Ok(event_id)
+        Ok(())
     }
 
     /// Taps what says this.

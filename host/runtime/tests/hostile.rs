@@ -140,7 +140,10 @@ async fn a_flood_of_lines_is_dropped_not_punished() {
     let event = screen.tap("add").await;
     assert!(event.applied && session.try_ended().is_none());
     let lines = rig.services.lines.load(Relaxed);
-    assert!((200..400).contains(&lines), "ten seconds' worth of 20 a second at once: {lines} of 400");
+    assert!(
+        (200..400).contains(&lines),
+        "ten seconds' worth of 20 a second at once: {lines} of 400"
+    );
 }
 
 #[tokio::test]
@@ -158,7 +161,10 @@ async fn more_ui_events_than_a_person_can_make_are_refused() {
     };
     let acks = futures_util::future::join_all((0..200).map(tap)).await;
     let applied = acks.iter().filter(|ack| ack.applied).count();
-    assert!((64..200).contains(&applied), "64 wait, and what the session has handled meanwhile: {applied} of 200");
+    assert!(
+        (64..200).contains(&applied),
+        "64 wait, and what the session has handled meanwhile: {applied} of 200"
+    );
 }
 
 /// What no language does is written by hand: the body of `launched`.

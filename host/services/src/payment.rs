@@ -41,6 +41,8 @@ impl Services {
         if self.open_sheets(caller, &order.order_no) >= self.config.limits.sheets {
             return Err(limit(format!("at most {} sheets at once", self.config.limits.sheets)));
         }
+        // What becomes of it is kept under this key: nobody is asked to pay what could not be told.
+        self.own_key(&caller.person, &caller.program).await?;
         let (ticket, known) = self.intend(caller, &order, &terms, payee.person, &hash, &content).await?;
         if known.phase != OrderPhase::RequiresConfirmation {
             // The same order again: what became of it, once more.

@@ -227,7 +227,10 @@ async fn round_after(host: &Host, time: Duration, to: &str) {
     let options = mode("escrow").with("to", to).with("hold-until-at", at).with("at-expiry", "cancel");
     let had = host.balance(&canary);
     let number = format!("canary-{at}");
-    assert_eq!(paid(host, &caller, wanted(&number, 7, options)).await.fields.text("outcome"), "done");
+    assert_eq!(
+        paid(host, &caller, wanted(&number, 7, options)).await.fields.text("outcome"),
+        "done"
+    );
     assert_eq!(host.balance(&canary), had - 7);
     host.pass(time);
     until(|| host.balance(&canary) == had).await;
