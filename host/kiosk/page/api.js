@@ -98,4 +98,5 @@ export const api = {
   setPublisher: (id, allowed) => post('/api/operator/publishers', { id, allowed }),
   topUp: (person, amount, idempotencyKey) => post('/api/operator/top-up', { person, amount, idempotencyKey }, 'top-up'),
   resetAll: () => post('/api/operator/reset'),
+  compact: () => request('POST', '/api/operator/compact', {}, { ms: 600000 }),
 };

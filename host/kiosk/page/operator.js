@@ -102,6 +102,7 @@ function draw({ day = {}, live = [], publishers = [], people = [], host = {} }) 
         { class: 'op-actions' },
         h('a', { class: 'btn tone-plain', href: '/api/operator/posters', target: '_blank', rel: 'noopener' }, h('span', { class: 'btn-icon' }, icon('print')), h('span', { class: 'btn-label', text: t('op.posters') })),
         btn(t('op.camera'), checkCamera, { symbol: 'camera', busyWhile: false, 'data-key': 'camera' }),
+        btn(t('op.compact'), compact, { symbol: 'package', 'data-key': 'compact' }),
         btn(t('op.reset'), resetAll, { symbol: 'trash', tone: 'bad', 'data-key': 'reset' }),
         btn(t('op.leave'), async () => {
           await api.operatorSignOut().catch(() => {});
@@ -162,6 +163,16 @@ function publisherRow(one) {
   });
   const n = Array.isArray(one.programs) ? one.programs.length : one.programs;
   return h('li', { class: 'row-item' }, h('label', { class: 'w-switch-row' }, h('span', { class: 'row-words' }, h('span', { class: 'row-title', text: named(one.name), dir: 'auto' }), h('span', { class: 'row-note', text: `${one.id} · ${t('op.n-programs', { n: n ?? 0 })}` })), input, h('span', { class: 'w-switch-track' })), wrong);
+}
+
+async function compact() {
+  try {
+    const { bytesBefore = 0, bytesAfter = 0 } = await api.compact();
+    toast({ symbol: 'check', title: t('op.compact-done'), detail: t('op.compact-bytes', { bytes: bytes(bytesBefore - bytesAfter) }), tone: 'good' });
+  } catch (error) {
+    const problem = asProblem(error);
+    toast({ symbol: 'alert', title: problem.title, detail: problem.remedy, tone: 'bad' });
+  }
 }
 
 async function resetAll() {

@@ -46,6 +46,7 @@ const EXPECTED: &[(&str, &str, [u16; 3])] = &[
     ("POST", "/api/operator/top-up", [401, 401, 400]),
     ("POST", "/api/operator/token-keys", [401, 401, 200]),
     ("POST", "/api/operator/reset", [401, 401, 200]),
+    ("POST", "/api/operator/compact", [401, 401, 200]),
     ("GET", "/api/operator/posters", [401, 401, 200]),
     // This kiosk has no tools; `host/dev/tests/routes.rs` has the table of one that was started with them.
     ("GET", "/dev/{*path}", [404, 404, 404]),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod compact;
 pub(crate) mod compile_child;
 mod completions;
 mod decode;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Keygen(keygen::Arguments),
     /// Say what is missing on this machine or in this project, and how to get it
     Doctor(doctor::Arguments),
+    /// Take what belonged to erased people, and what was overwritten, out of the log
+    Compact(compact::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Play persons without a browser through a scenario file
@@ -88,6 +91,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Publish(arguments) => publish::run(arguments),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Compact(arguments) => compact::run(arguments),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Drive(arguments) => drive::run(arguments),
         Command::Ledger(arguments) => ledger::run(arguments),

@@ -176,6 +176,22 @@ pub(crate) async fn reset(State(app): State<Arc<App>>) -> Result<Json<Value>, Pr
     .await
 }
 
+pub(crate) async fn compact(State(app): State<Arc<App>>) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        let done = app.host.services.compact().await?;
+        app.host.record("operator", json!({"action": "compact"}));
+        Ok(Json(json!({
+            "entries": done.entries,
+            "part": done.part,
+            "nothing": done.nothing,
+            "bytesBefore": done.bytes_before,
+            "bytesAfter": done.bytes_after,
+            "tookMs": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
+        })))
+    })
+    .await
+}
+
 pub(crate) async fn posters(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let page = posters_page(&app.host, Style::Linked("/assets/posters.css"))?;
     Ok(([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())

@@ -99,6 +99,7 @@ fn table() -> Vec<Entry> {
         act("/api/operator/top-up", Operator, post(operate::top_up)),
         act("/api/operator/token-keys", Operator, post(token::rotate)),
         act("/api/operator/reset", Operator, post(operate::reset)),
+        act("/api/operator/compact", Operator, post(operate::compact)),
         read("/api/operator/posters", Operator, get(operate::posters)),
     ]
 }
