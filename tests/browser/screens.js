@@ -82,7 +82,7 @@ async function device(name, language, scheme) {
       sent.push((frame) => socket.send(JSON.stringify(frame)));
     });
     it.host = (frame) => sent.at(-1)(frame);
-    it.context.setDefaultTimeout(45000);
+    it.context.setDefaultTimeout(120000);
     (globalThis.pages ??= []).push(it.page);
     it.page.on('pageerror', (error) => console.error(`${name} ${language}: ${error}`));
     await it.page.goto(address);
@@ -96,6 +96,18 @@ async function device(name, language, scheme) {
     if (clipped.length) console.log(`${name} ${language} ${title}:\n  ${clipped.join('\n  ')}`);
     await page.screenshot({ path: join(folder, `${String((n += 1)).padStart(2, '0')}-${title}.png`) });
   };
+
+  if (readme) {
+    // The pictures show what the second guest sees: a program is compiled once.
+    const first = await enter();
+    await first.page.locator('.who-btn').click();
+    await first.page.locator('.who-visitor').click();
+    await first.page.locator('.app').filter({ hasText: 'Lantern Kitchen' }).click();
+    await first.page.locator('.program-body').getByText(words.dish, { exact: true }).first().waitFor();
+    await first.page.locator('.bar-close').click();
+    await first.page.locator('.receipt').waitFor();
+    await first.context.close();
+  }
 
   const { page, host } = await enter();
   await shot(page, 'home');
@@ -210,11 +222,11 @@ async function device(name, language, scheme) {
   host({ t: 'idle', inMs: 20000 });
   await page.locator('.idle').waitFor();
   await shot(page, 'idle');
-  await page.locator('.idle .btn').click();
+  await page.keyboard.press('Shift');
+  await page.locator('.idle').waitFor({ state: 'detached' });
   if (name === 'phone') {
-    await page.locator('.bar-engine, .engine-toggle').first().click();
+    await page.locator('.bar-engine').click();
     await shot(page, 'engine');
-    await page.keyboard.press('Escape');
     await page.locator('.engine .icon-btn').first().click();
   }
   host({ t: 'not-opened', problem: { code: 'not-found', status: 404, title: 'No such program', detail: 'There is no program market.stamps.', remedy: 'Ask whoever made the code.' } });

@@ -1,7 +1,7 @@
 // The operator's page: a PIN of its own, then who may publish, who has money, what runs, and the way back to nothing.
 
 import { h, fill, token } from './dom.js';
-import { t, named, money, digits, bytes, micros, count, duration, setLanguage, onLanguage } from './i18n.js';
+import { t, tOr, named, money, digits, bytes, micros, count, duration, setLanguage, onLanguage } from './i18n.js';
 import { api, asProblem } from './api.js';
 import { icon } from './icons.js';
 import { btn, form, problemBox, empty, confirm, toast, dialog, skeleton } from './ui.js';
@@ -14,6 +14,7 @@ let main;
 let timer = 0;
 let last = null;
 let currency = 'CNY';
+let names = new Map();
 
 /** Builds the page. */
 export async function operate() {
@@ -22,7 +23,8 @@ export async function operate() {
   const state = await api.state().catch(() => null);
   if (state) {
     setLanguage(state.language);
-    currency = state.person?.currency ?? state.kiosk?.currency ?? 'CNY';
+    currency = state.kiosk?.currency ?? 'CNY';
+    names = new Map(state.programs.map((program) => [program.id, program.name]));
   }
   main = h('main', { class: 'operator', id: 'main', tabindex: '-1' });
   const header = h('header', { class: 'host-bar' });
@@ -120,7 +122,7 @@ function liveTable(live) {
   return h(
     'div',
     { class: 'w-table', tabindex: '0', role: 'group', 'aria-label': t('op.live') },
-    h('table', {}, h('thead', {}, h('tr', {}, cells('th', [t('op.program'), t('op.state'), t('op.memory'), t('op.cpu')]))), h('tbody', {}, live.map((one) => h('tr', {}, cells('td', [named(one.program?.name ?? one.program), one.state, bytes(one.memoryBytes), micros(one.cpuUs)]))))),
+    h('table', {}, h('thead', {}, h('tr', {}, cells('th', [t('op.program'), t('op.state'), t('op.memory'), t('op.cpu')]))), h('tbody', {}, live.map((one) => h('tr', {}, cells('td', [named(names.get(one.program) ?? one.program), tOr(`live.${one.state}`, one.state), bytes(one.memoryBytes), micros(one.cpuUs)]))))),
   );
 }
 

@@ -46,9 +46,9 @@ function figures({ before = {}, after = {}, steps = [], erased = {}, kept = [], 
   const others = [
     [t('end.tree'), bytes(before.treeBytes)],
     [t('end.tables'), count(before.tables)],
-    [t('end.queued'), count(before.queuedEvents)],
+    ...(before.queuedEvents ? [[t('end.queued'), count(before.queuedEvents)]] : []),
   ];
-  const gone = Object.entries(erased);
+  const gone = Object.entries(erased).filter(([, n]) => n > 0);
   return [
     h('section', { class: 'receipt-part' }, h('h2', { text: t('end.memory') }), bars(memory(before.memoryBytes ?? 0, after.memoryBytes ?? 0), { format: bytes, label: t('end.memory') }), h('p', { class: 'receipt-note', text: `${t('end.freed', { size: bytes((before.memoryBytes ?? 0) + (before.treeBytes ?? 0)) })} · ${t('end.lived', { time: duration(lifetimeMs ?? 0) })}` })),
     h('section', { class: 'receipt-part' }, h('h2', { text: t('end.erased') }), h('dl', { class: 'receipt-grid' }, [...others, ...gone.map(([name, n]) => [tOr(`erased.${name}`, name), count(n)])].map(([name, value]) => h('div', {}, h('dt', { text: name }), h('dd', { text: value }))))),

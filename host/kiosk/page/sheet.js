@@ -191,7 +191,7 @@ function payNotes({ terms, payee, currency }) {
 }
 
 /** What a scope is called by the host. */
-export const scopeName = (scope) => tOr(`scope.${scope}`, scope);
+export const scopeName = (scope) => tOr(`scope.${scope}`, scope.startsWith('message.') ? `${t('scope.messaging')} · ${scope.slice(8)}` : scope);
 
 const KINDS = {
   consent(sheet) {

@@ -41,7 +41,7 @@ pub enum Style {
 /// The style of [`page`].
 pub const CSS: &str = include_str!("posters.css");
 
-const MARK: &str = include_str!("mark.svg");
+const MARK: &str = include_str!("../page/mark.svg");
 
 /// A page that prints as it is, in both languages.
 ///
@@ -85,11 +85,11 @@ fn card(html: &mut String, poster: &Poster) -> Result<(), CodeError> {
     let _ = write!(
         html,
         "<div class=\"code\" role=\"img\" aria-label=\"QR\">{code}</div>\n\
-         <p class=\"how\">扫一扫,点餐、付款、离开,不留痕迹<span lang=\"en\">Scan, use, leave. Nothing stays behind.</span></p>\n"
+         <p class=\"how\">扫码、使用、离开，不留痕迹<span lang=\"en\">Scan, use, leave. Nothing stays behind.</span></p>\n"
     );
     if poster.this_machine_only {
         html.push_str(
-            "<p class=\"only\">这个二维码只在制作它的这台机器上有效;手机请用 --lan 重新制作。\
+            "<p class=\"only\">这个二维码只在制作它的这台机器上有效；手机请用 --lan 重新制作。\
              <span lang=\"en\">This code only works at the machine that made it. For phones, make it again with --lan.</span></p>\n",
         );
     }
