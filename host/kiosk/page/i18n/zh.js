@@ -209,7 +209,7 @@ export const zh = {
   'privacy.saved': '上次离开时的状态',
   'privacy.orders': '{n} 个订单',
   'privacy.and': '、',
-  'privacy.keeps': '保存了{what}',
+  'privacy.keeps': '保存了你的{what}',
   'privacy.keeps-none': '没有保存你的任何数据',
   'privacy.forget': '忘记我',
   'privacy.forget-q': '让{program}忘记你吗？',

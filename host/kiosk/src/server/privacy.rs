@@ -72,12 +72,18 @@ fn record_json(host: &Host, record: &AuditRecord) -> Value {
         "program": record.program,
         "name": record.program.as_ref().map(|program| program_name(host, program)),
         "act": record.act,
-        "about": record.about,
+        "about": record.about.iter().map(|about| stored_name(host, about)).collect::<Vec<_>>(),
         "amount": record.amount.as_ref().map(|(amount, currency)| decimal(*amount, currency)),
         "currency": record.amount.as_ref().map(|(_, currency)| currency),
         "purpose": record.purpose,
         "hash": record.hash,
     })
+}
+
+/// A publisher's name where the record has its id.
+fn stored_name(host: &Host, about: &str) -> String {
+    let known = host.registry.publishers().into_iter().find(|known| known.id.as_str() == about);
+    known.map_or_else(|| about.to_owned(), |known| known.name)
 }
 
 /// Everything in one document, to be saved as a file.
