@@ -26,6 +26,11 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// Another folder than the option says.
+    pub(crate) fn go_to(&mut self, dir: PathBuf) {
+        self.dir = dir;
+    }
+
     /// The project, with the SDK where it looks for it.
     ///
     /// # Errors

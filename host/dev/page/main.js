@@ -2,7 +2,7 @@
 // dropped, and what is done to a view goes to that view's run only.
 
 import { h, fill, setText, token } from '/assets/dom.js';
-import { setLanguage, onLanguage, languageTag, named, micros } from '/assets/i18n.js';
+import { setLanguage, onLanguage, named, micros } from '/assets/i18n.js';
 import { iconBtn, btn, empty, toast, closeDialogs } from '/assets/ui.js';
 import { icon } from '/assets/icons.js';
 import { mark } from '/assets/art.js';
@@ -219,4 +219,3 @@ document.addEventListener('visibilitychange', () => run && send({ t: 'visible', 
 onLanguage(words);
 words();
 connect();
-export { languageTag };

@@ -2,11 +2,13 @@
 
 mod bench;
 mod build;
+mod check;
 mod compact;
 pub(crate) mod compile_child;
 mod completions;
 mod decode;
 mod demo;
+mod dev;
 mod doctor;
 mod drive;
 mod keygen;
@@ -17,6 +19,7 @@ mod person;
 mod posters;
 mod publish;
 mod qr;
+mod replay;
 mod scan;
 mod serve;
 mod test;
@@ -48,8 +51,14 @@ pub(crate) enum Command {
     New(new::Arguments),
     /// Build and sign the mini-program in this folder
     Build(build::Arguments),
+    /// Build the mini-program in this folder at every save, and show it in a simulator
+    Dev(dev::Arguments),
     /// Run the unit tests and the scenarios of the mini-program in this folder
     Test(test::Arguments),
+    /// Look at the mini-program in this folder before it is published: size, permissions, views, accessibility, translations
+    Check(check::Arguments),
+    /// Play a recorded session again, and compare every view
+    Replay(replay::Arguments),
     /// Put the mini-program in this folder into the local registry, where the kiosk opens it
     Publish(publish::Arguments),
     /// Make a key to sign mini-programs with
@@ -87,6 +96,9 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Person(arguments) => person::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Build(arguments) => build::run(arguments),
+        Command::Dev(arguments) => dev::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Publish(arguments) => publish::run(arguments),
         Command::Keygen(arguments) => keygen::run(arguments),

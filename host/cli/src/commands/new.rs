@@ -13,7 +13,7 @@ The SDK is unpacked from this program: nothing is fetched, and the project build
 Examples:
   youji new tea-house
   youji new sign-up --template form --id org.example.sign-up
-  cd tea-house && youji test")]
+  cd tea-house && youji dev")]
 pub(crate) struct Arguments {
     /// Name of the folder and the crate: a-z, 0-9 and \"-\"
     name: String,
@@ -60,6 +60,6 @@ fn create(arguments: &Arguments) -> Result<ExitCode> {
     for file in &created.files {
         out::line(format_args!("  {file}"));
     }
-    out::line(format_args!("\nNow: cd {} && youji test", created.folder.display()));
+    out::line(format_args!("\nNow: cd {} && youji dev", created.folder.display()));
     Ok(ExitCode::SUCCESS)
 }
