@@ -4,6 +4,7 @@ mod benches;
 mod commands;
 mod crash;
 mod doors;
+mod follow;
 mod ledger;
 mod order;
 mod residue;

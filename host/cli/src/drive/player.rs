@@ -5,10 +5,10 @@ use super::scenario::{Action, Scenario, Step};
 use super::snapshot::Snapshots;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetKind};
+use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetId, SheetKind};
 use youji_bench::view::{View, Wanted};
 use youji_kiosk::{Host, OpenRequest, Opened, Target};
 use youji_runtime::{EndReason, Feed, Session, UiEvent};
@@ -50,6 +50,8 @@ struct Player<'a> {
     language: String,
     /// What is open; the last one is on the screen, opened by the one below it.
     stages: Vec<Stage>,
+    /// Sheets that were answered: a page takes them away itself.
+    answered: HashSet<SheetId>,
     own: Option<Own<'a>>,
 }
 
@@ -83,6 +85,7 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
                 id: enter(host, name, person, &language).await?,
                 language,
                 stages: Vec::new(),
+                answered: HashSet::new(),
                 own,
             },
         );
@@ -289,11 +292,12 @@ impl Player<'_> {
         let deadline = Instant::now() + PATIENCE;
         let sheet = loop {
             let screen = host.screen(session).map(|screen| screen.now()).unwrap_or_default();
-            if let Some(sheet) = screen.sheets.iter().find(|sheet| name_of(sheet) == kind) {
+            if let Some(sheet) = screen.sheets.iter().find(|sheet| name_of(sheet) == kind && !self.answered.contains(&sheet.id)) {
                 break sheet.clone();
             }
             if Instant::now() > deadline {
-                let open: Vec<&str> = screen.sheets.iter().map(name_of).collect();
+                let left = screen.sheets.iter().filter(|sheet| !self.answered.contains(&sheet.id));
+                let open: Vec<&str> = left.map(name_of).collect();
                 bail!(
                     "no {kind} sheet is open; open are: [{}]. The page says:\n{}",
                     open.join(", "),
@@ -320,6 +324,7 @@ impl Player<'_> {
                 },
             )
             .await?;
+        self.answered.insert(sheet.id);
         self.follow(host).await
     }
 
