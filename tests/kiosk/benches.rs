@@ -5,7 +5,7 @@ use std::time::Instant;
 use youji_tests::kiosk::run;
 
 /// A bench, what follows its name, and the numbers that its object holds.
-const BENCHES: [(&str, &[&str]); 8] = [
+const BENCHES: [(&str, &[&str]); 11] = [
     (
         "open",
         &[
@@ -24,6 +24,12 @@ const BENCHES: [(&str, &[&str]); 8] = [
     ("runaway", &["/kill_ms/p50", "/kill_ms/max", "/neighbour_p99_ratio"]),
     ("messages", &["/delivered_per_s", "/p99_ms", "/send_ms/p50", "/recipients"]),
     ("gate", &["/added_ns/p50", "/added_ns/p99", "/audit_ns/p50"]),
+    ("ledger", &["/transfers_per_s", "/p99_ms", "/recovery_s", "/fdatasync_p50_us"]),
+    (
+        "ledger-steady",
+        &["/transfers_per_s", "/rss_mb_per_million_ids", "/disk_bytes_per_transfer"],
+    ),
+    ("red-packet", &["/claims_per_s", "/claim_ms/p99"]),
     ("decode", &["/images", "/decoded", "/ms/p50", "/ms/p95"]),
 ];
 
@@ -57,6 +63,7 @@ fn every_bench_prints_its_keys() {
         );
         let right = match name {
             "messages" => printed["wrong"] == 0 && printed["delivered"].as_u64() >= Some(1),
+            "red-packet" => printed["shares"] == 50 && printed["lost"] == 0 && printed["doubled"] == 0,
             "unload" => printed["failed"] == 0 && printed["instances_end"] == 0,
             "decode" => printed["images"] == 8 && printed["decoded"] == 8,
             "open" => printed["restaurant"]["nodes"].as_u64() >= Some(100) && printed["counter"]["nodes"] == 21,

@@ -83,7 +83,7 @@ impl Machine {
     }
 }
 
-fn fdatasync_ms(folder: &Path) -> std::io::Result<f64> {
+pub(crate) fn fdatasync_ms(folder: &Path) -> std::io::Result<f64> {
     let mut file = tempfile::tempfile_in(folder)?;
     let mut times = Vec::new();
     for _ in 0..30 {

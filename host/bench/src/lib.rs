@@ -10,6 +10,8 @@
 //! | [`messages`] | from a durable send to the line of its recipient |
 //! | [`gate`] | what the gate and the audit add to a host call |
 //! | [`decode`] | pictures of codes that are read, and how fast |
+//! | [`ledger`], [`bank`] | transfers a second that are durable, and the start after a kill; the machine that does them |
+//! | [`packets`] | claims of one red packet's shares by many |
 //! | [`prepare`] | the sample programs and fresh hosts that benches run on |
 //! | [`length`] | whether figures are wanted, or only that a bench works |
 //! | [`client`] | a seat of a kiosk over HTTP and a socket, as a page would be |
@@ -17,16 +19,19 @@
 //! | [`view`] | what a screen would show |
 //! | [`figures`] | quantiles, the machine, its disk |
 
+pub mod bank;
 pub mod client;
 pub mod decode;
 pub mod density;
 pub mod events;
 pub mod figures;
 pub mod gate;
+pub mod ledger;
 pub mod length;
 pub mod mail;
 pub mod messages;
 pub mod open;
+pub mod packets;
 pub mod prepare;
 pub mod runaway;
 pub mod unload;

@@ -260,6 +260,12 @@ impl Ledger {
         self.journal.write_run()
     }
 
+    /// How many events happened: transfers that took place, ids that were burned, releases by time.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.journal.end()
+    }
+
     /// How many runs were written.
     #[must_use]
     pub fn runs(&self) -> u64 {
