@@ -163,6 +163,11 @@ async fn a_slow_screen_gets_the_whole_view() {
 async fn pages_are_kept_by_the_host() {
     let rig = Rig::new();
     let (session, mut screen) = rig.open("", "").await;
+    let told = screen.texts().await[3].clone();
+    assert!(
+        told.ends_with("shown") && !told.contains("page-shown"),
+        "the first page needs no event: {told}"
+    );
     let old = screen.node("add").await;
     screen.tap("nowhere").await;
     assert!(screen.texts().await[2].contains("not-found"), "{:?}", screen.texts().await);
