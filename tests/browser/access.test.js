@@ -29,7 +29,13 @@ async function start(t, options) {
   return { ...it, host: (frame) => sockets.at(-1).send(JSON.stringify(frame)) };
 }
 
-const focused = (page) => page.evaluate(() => document.activeElement?.innerText?.trim() || document.activeElement?.getAttribute('aria-label') || document.activeElement?.tagName);
+/** What a screen reader calls the element that has the focus, roughly: its label, else its text. */
+const focused = (page) =>
+  page.evaluate(() => {
+    const el = document.activeElement;
+    const by = (el?.getAttribute('aria-labelledby') ?? '').split(/\s+/).map((id) => document.getElementById(id)?.textContent ?? '');
+    return by.join(' ').trim() || el?.getAttribute('aria-label') || el?.innerText?.trim().slice(0, 80) || el?.tagName;
+  });
 
 /** Tab until what has the focus fits. */
 async function tabTo(page, wanted) {

@@ -28,7 +28,7 @@ export async function operate() {
   }
   main = h('main', { class: 'operator', id: 'main', tabindex: '-1' });
   const header = h('header', { class: 'host-bar' });
-  const head = () => fill(header, h('a', { class: 'brand', href: '/', 'aria-label': t('op.back') }, mark(), h('span', { class: 'brand-name', text: t('op.title') })), h('div', { class: 'host-tools' }, h('a', { class: 'btn tone-quiet', href: '/' }, h('span', { class: 'btn-icon' }, icon('home')), h('span', { class: 'btn-label', text: t('op.back') })), languageSwitch()));
+  const head = () => fill(header, h('a', { class: 'brand', href: '/', 'aria-label': `${t('op.title')}: ${t('op.back')}` }, mark(), h('span', { class: 'brand-name', text: t('op.title') })), h('div', { class: 'host-tools' }, h('a', { class: 'btn tone-quiet', href: '/' }, h('span', { class: 'btn-icon' }, icon('home')), h('span', { class: 'btn-label', text: t('op.back') })), languageSwitch()));
   fill(document.body, h('a', { class: 'skip', href: '#main', text: t('a11y.skip') }), header, main);
   head();
   onLanguage(() => {
