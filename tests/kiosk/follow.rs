@@ -131,7 +131,12 @@ fn a_scenario_follows_a_program_into_another_one_and_back() -> Result<()> {
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let outcome: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     assert_eq!(outcome["steps"], 9);
-    let programs: Vec<&str> = outcome["receipts"].as_array().into_iter().flatten().filter_map(|receipt| receipt["program"].as_str()).collect();
+    let programs: Vec<&str> = outcome["receipts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|receipt| receipt["program"].as_str())
+        .collect();
     assert_eq!(programs, ["example.room", "example.door"], "the one on top is closed first");
     Ok(())
 }

@@ -292,7 +292,11 @@ impl Player<'_> {
         let deadline = Instant::now() + PATIENCE;
         let sheet = loop {
             let screen = host.screen(session).map(|screen| screen.now()).unwrap_or_default();
-            if let Some(sheet) = screen.sheets.iter().find(|sheet| name_of(sheet) == kind && !self.answered.contains(&sheet.id)) {
+            if let Some(sheet) = screen
+                .sheets
+                .iter()
+                .find(|sheet| name_of(sheet) == kind && !self.answered.contains(&sheet.id))
+            {
                 break sheet.clone();
             }
             if Instant::now() > deadline {
