@@ -1,0 +1,3 @@
+//! What authors are promised, done as an author would.
+
+mod tutorial;
