@@ -2,14 +2,18 @@
 //!
 //! A program's memory never shrinks, so what counts is the most that it ever held at once. Builders therefore write each node, attribute and
 //! text where the host will read it, and names once, instead of a tree that is turned into lists; what was not built in document order is
-//! brought into it in place. Before the first view the lists are measured, so that none has to be moved to where it can grow.
+//! brought into it in place. The first view is measured and then built again, so that no list has to be moved to where it can grow.
 
 use crate::bindings::youji::miniapp::types::{Attribute, AttributeValue, Handler, Node, Span, Tree};
+use crate::element::Name;
 use crate::fields::Scalar;
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 /// No node.
 const NONE: u32 = u32::MAX;
+/// Places of names that were written, found by their address. A power of two.
+const PLACES: usize = 64;
 
 thread_local! {
     pub(crate) static DRAFT: RefCell<Draft> = const { RefCell::new(Draft::EMPTY) };
@@ -38,12 +42,60 @@ pub(crate) struct Draft {
     owners: Vec<u32>,
     /// Beside the handlers: who listens.
     listeners: Vec<u32>,
-    /// Where the names stand that were written.
-    names: Vec<Span>,
+    names: Names,
     /// Elements that hold a place in it. With the last one it goes.
     alive: usize,
-    /// Nothing is written now, only counted.
-    measuring: Option<Measure>,
+    /// Nothing is written then, only counted; the handlers of such elements are never asked.
+    measured: Option<Sizes>,
+}
+
+/// Names that were written.
+#[derive(Clone)]
+struct Names {
+    /// Address, and where in the text.
+    list: Vec<(usize, Span)>,
+    /// Number in the list plus one.
+    places: [u8; PLACES],
+}
+
+impl Names {
+    const EMPTY: Names = Names {
+        list: Vec::new(),
+        places: [0; PLACES],
+    };
+
+    fn place(address: usize) -> usize {
+        (address ^ (address >> 6)) % PLACES
+    }
+
+    /// Where a constant stands: the same address means the same name.
+    fn find_constant(&self, name: &'static str) -> Option<Span> {
+        let address = name.as_ptr() as usize;
+        let at = usize::from(self.places[Names::place(address)]).checked_sub(1)?;
+        let (known, span) = self.list.get(at)?;
+        (*known == address && span.length as usize == name.len()).then_some(*span)
+    }
+
+    /// Where it stands.
+    fn find(&self, name: &str, written: &str) -> Option<Span> {
+        let is_it =
+            |span: &&Span| span.length as usize == name.len() && written.as_bytes()[span.at as usize..].starts_with(name.as_bytes());
+        self.list.iter().map(|(_, span)| span).find(is_it).copied()
+    }
+
+    /// Whether there is one at this address.
+    fn is_known(&self, name: &str) -> bool {
+        let address = name.as_ptr() as usize;
+        let near = usize::from(self.places[Names::place(address)]).checked_sub(1);
+        let near = near.and_then(|at| self.list.get(at)).is_some_and(|(known, _)| *known == address);
+        near || self.list.iter().any(|(known, _)| *known == address)
+    }
+
+    fn add(&mut self, name: &str, span: Span) {
+        let address = name.as_ptr() as usize;
+        self.list.push((address, span));
+        self.places[Names::place(address)] = u8::try_from(self.list.len()).unwrap_or(0);
+    }
 }
 
 /// How much a view has of each.
@@ -54,24 +106,6 @@ pub(crate) struct Sizes {
     attributes: usize,
     handlers: usize,
     names: usize,
-}
-
-#[derive(Clone, Default)]
-struct Measure {
-    sizes: Sizes,
-    /// Address and length of each name: the same name at two addresses counts twice, which does no harm.
-    names: Vec<(usize, usize)>,
-}
-
-impl Measure {
-    fn name(&mut self, name: &str) {
-        let place = (name.as_ptr() as usize, name.len());
-        if !self.names.contains(&place) {
-            self.names.push(place);
-            self.sizes.names += 1;
-            self.sizes.text += name.len();
-        }
-    }
 }
 
 impl Draft {
@@ -85,19 +119,26 @@ impl Draft {
         links: Vec::new(),
         owners: Vec::new(),
         listeners: Vec::new(),
-        names: Vec::new(),
+        names: Names::EMPTY,
         alive: 0,
-        measuring: None,
+        measured: None,
     };
 
-    /// From here on nothing is written, only counted; the handlers of these elements are never asked.
+    /// From here on it only counts, unless there is something already.
     pub(crate) fn measure(&mut self) {
-        self.measuring = Some(Measure::default());
+        if self.alive == 0 {
+            self.measured = Some(Sizes::default());
+        }
     }
 
     /// What was counted.
-    pub(crate) fn measured(&mut self) -> Sizes {
-        self.measuring.take().unwrap_or_default().sizes
+    pub(crate) fn measured(&mut self) -> Option<Sizes> {
+        let sizes = self.measured.take();
+        if sizes.is_some() {
+            self.names.list.clear();
+            self.names.places = [0; PLACES];
+        }
+        sizes
     }
 
     /// Room for a view of that size, unless there is something already. What goes first stands first and together, since what is left of
@@ -109,7 +150,7 @@ impl Draft {
         self.links.reserve_exact(sizes.nodes);
         self.owners.reserve_exact(sizes.attributes);
         self.listeners.reserve_exact(sizes.handlers);
-        self.names.reserve_exact(sizes.names);
+        self.names.list.reserve_exact(sizes.names);
         self.tree.nodes.reserve_exact(sizes.nodes);
         self.tree.attributes.reserve_exact(sizes.attributes);
         self.tree.handlers.reserve_exact(sizes.handlers);
@@ -123,16 +164,14 @@ impl Draft {
             nodes: self.tree.nodes.len(),
             attributes: self.tree.attributes.len(),
             handlers: self.tree.handlers.len(),
-            names: self.names.len(),
+            names: self.names.list.len(),
         }
     }
 
     /// A new node, without a parent yet.
-    pub(crate) fn add(&mut self, kind: &str) -> u32 {
+    pub(crate) fn add(&mut self, kind: &Name) -> u32 {
         self.alive += 1;
-        if let Some(measure) = &mut self.measuring {
-            measure.sizes.nodes += 1;
-            measure.name(kind);
+        if self.counts(&[kind], |sizes| sizes.nodes += 1) {
             return NONE;
         }
         let kind = self.name(kind);
@@ -154,7 +193,7 @@ impl Draft {
     /// One element less.
     pub(crate) fn forget(&mut self) {
         self.alive = self.alive.saturating_sub(1);
-        if self.alive == 0 && self.measuring.is_none() {
+        if self.alive == 0 && self.measured.is_none() {
             *self = Draft::EMPTY;
         }
     }
@@ -177,29 +216,41 @@ impl Draft {
     }
 
     /// A text that is likely to come again.
-    fn name(&mut self, name: &str) -> Span {
-        let written = self.tree.text.as_bytes();
-        let same = |span: &&Span| {
-            span.length as usize == name.len()
-                && written
-                    .get(span.at as usize..)
-                    .is_some_and(|rest| rest.starts_with(name.as_bytes()))
-        };
-        if let Some(span) = self.names.iter().find(same) {
-            return *span;
+    fn name(&mut self, name: &Name) -> Span {
+        if let Cow::Borrowed(constant) = name
+            && let Some(span) = self.names.find_constant(constant)
+        {
+            return span;
+        }
+        if let Some(span) = self.names.find(name, &self.tree.text) {
+            return span;
         }
         let span = self.text(name);
-        self.names.push(span);
+        self.names.add(name, span);
         span
     }
 
-    pub(crate) fn put(&mut self, node: u32, name: &str, value: Scalar) {
-        if let Some(measure) = &mut self.measuring {
-            measure.sizes.attributes += 1;
-            measure.name(name);
-            if let Scalar::Text(text) = &value {
-                measure.sizes.text += text.len();
+    /// Whether it only counts now; then it has.
+    fn counts(&mut self, names: &[&str], add: impl FnOnce(&mut Sizes)) -> bool {
+        let Some(sizes) = &mut self.measured else { return false };
+        add(sizes);
+        for name in names {
+            // The same name at two addresses counts twice, which does no harm.
+            if !self.names.is_known(name) {
+                self.names.add(name, Span { at: 0, length: 0 });
+                sizes.names += 1;
+                sizes.text += name.len();
             }
+        }
+        true
+    }
+
+    pub(crate) fn put(&mut self, node: u32, name: &Name, value: Scalar) {
+        let text = if let Scalar::Text(text) = &value { text.len() } else { 0 };
+        if self.counts(&[name], |sizes| {
+            sizes.attributes += 1;
+            sizes.text += text;
+        }) {
             return;
         }
         let value = match value {
@@ -207,18 +258,15 @@ impl Draft {
             Scalar::Integer(number) => AttributeValue::Integer(number),
             Scalar::Number(number) => AttributeValue::Number(number),
             // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
-            Scalar::Text(text) if text.is_empty() && name != "value" => return self.take_back(node, name),
+            Scalar::Text(text) if text.is_empty() && *name != "value" => return self.take_back(node, name),
             Scalar::Text(text) => AttributeValue::Text(self.text(&text)),
         };
         self.put_value(node, name, value);
     }
 
     /// A text of the SDK's own as the value.
-    pub(crate) fn put_word(&mut self, node: u32, name: &str, word: &str) {
-        if let Some(measure) = &mut self.measuring {
-            measure.sizes.attributes += 1;
-            measure.name(name);
-            measure.name(word);
+    pub(crate) fn put_word(&mut self, node: u32, name: &Name, word: &Name) {
+        if self.counts(&[name, word], |sizes| sizes.attributes += 1) {
             return;
         }
         let word = self.name(word);
@@ -226,7 +274,7 @@ impl Draft {
     }
 
     /// Set twice, the last one counts.
-    fn put_value(&mut self, node: u32, name: &str, value: AttributeValue) {
+    fn put_value(&mut self, node: u32, name: &Name, value: AttributeValue) {
         let name = self.name(name);
         if let Some(at) = self.find(node, name) {
             self.tree.attributes[at].value = value;
@@ -237,7 +285,7 @@ impl Draft {
         self.tree.nodes[node as usize].attributes += 1;
     }
 
-    fn take_back(&mut self, node: u32, name: &str) {
+    fn take_back(&mut self, node: u32, name: &Name) {
         let name = self.name(name);
         if let Some(at) = self.find(node, name) {
             self.owners[at] = NONE;
@@ -263,8 +311,7 @@ impl Draft {
     }
 
     pub(crate) fn put_key(&mut self, node: u32, key: &str) {
-        if let Some(measure) = &mut self.measuring {
-            measure.sizes.text += key.len();
+        if self.counts(&[], |sizes| sizes.text += key.len()) {
             return;
         }
         let key = self.text(key);
@@ -272,10 +319,8 @@ impl Draft {
     }
 
     /// The id of a new handler.
-    pub(crate) fn listen(&mut self, node: u32, event: &str) -> u32 {
-        if let Some(measure) = &mut self.measuring {
-            measure.sizes.handlers += 1;
-            measure.name(event);
+    pub(crate) fn listen(&mut self, node: u32, event: &Name) -> u32 {
+        if self.counts(&[event], |sizes| sizes.handlers += 1) {
             return 0;
         }
         let event = self.name(event);
@@ -287,7 +332,7 @@ impl Draft {
     }
 
     pub(crate) fn adopt(&mut self, parent: u32, child: u32) {
-        if self.measuring.is_some() {
+        if self.measured.is_some() {
             return;
         }
         self.tree.nodes[parent as usize].children += 1;

@@ -43,6 +43,9 @@ pub struct Element<M> {
 /// What handlers make of an event, by their ids; the lowest is 1.
 pub(crate) type Handlers<M> = Vec<(u32, Box<On<M>>)>;
 
+/// Name of a widget, an attribute or an event: nearly always one of the SDK's.
+pub(crate) type Name = Cow<'static, str>;
+
 /// A text that an attribute can take.
 pub trait Text {
     /// As an attribute's value.
@@ -94,12 +97,12 @@ impl<M> Element<M> {
 
     #[inline(never)]
     pub(crate) fn put(&mut self, name: &'static str, value: Scalar) {
-        draft(|draft| draft.put(self.node, name, value));
+        draft(|draft| draft.put(self.node, &Cow::Borrowed(name), value));
     }
 
     #[inline(never)]
     pub(crate) fn put_word(&mut self, name: &'static str, word: &'static str) {
-        draft(|draft| draft.put_word(self.node, name, word));
+        draft(|draft| draft.put_word(self.node, &Cow::Borrowed(name), &Cow::Borrowed(word)));
     }
 
     #[inline(never)]
@@ -113,7 +116,7 @@ impl<M> Element<M> {
 
     #[inline(never)]
     pub(crate) fn listen(&mut self, event: &'static str, on: On<M>) {
-        let id = draft(|draft| draft.listen(self.node, event));
+        let id = draft(|draft| draft.listen(self.node, &Cow::Borrowed(event)));
         if id != 0 {
             self.on.push((id, Box::new(on)));
         }
@@ -153,6 +156,7 @@ impl<M> Drop for Element<M> {
 mod tests {
     use super::*;
     use crate::bindings::youji::miniapp::types::{AttributeValue, Span};
+    use crate::draft::Draft;
 
     type View = Element<u8>;
 
@@ -207,12 +211,14 @@ mod tests {
     fn a_view_is_in_document_order_however_it_was_built() {
         for measured in [false, true] {
             if measured {
-                draft(crate::draft::Draft::measure);
+                draft(Draft::measure);
                 let mut parent = made("row", "counted", 9);
-                parent.adopt(made("text", "too", 9));
-                assert_eq!(parent.count(), 2);
+                for number in 2..100 {
+                    parent.adopt(made("text", "too", 9));
+                    assert_eq!(parent.count(), number);
+                }
                 drop(parent);
-                let sizes = draft(crate::draft::Draft::measured);
+                let sizes = draft(Draft::measured).expect("it was measured");
                 draft(|draft| draft.reserve(sizes));
             }
             let last = made("button", "last", 1);

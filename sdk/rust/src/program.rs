@@ -99,12 +99,12 @@ impl<P: Program> Instance<P> {
     pub fn view(&mut self) -> Tree {
         // Those of the last view go first: both at once would take twice the memory for good.
         self.handlers = Vec::new();
-        let sizes = self.sizes.unwrap_or_else(|| {
+        let sizes = self.sizes.or_else(|| {
             draft(Draft::measure);
             drop(self.program.view());
             draft(Draft::measured)
         });
-        draft(|draft| draft.reserve(sizes));
+        draft(|draft| draft.reserve(sizes.unwrap_or_default()));
         let view = self.program.view();
         self.sizes = Some(draft(|draft| draft.sizes()));
         let (tree, handlers) = view.flatten();
