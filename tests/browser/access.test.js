@@ -122,6 +122,26 @@ test('an open sheet follows a switch of language, and keeps what was typed', { t
   assert.doesNotMatch(await page.locator('.receipt').innerText(), /[\u4e00-\u9fff]/, 'Chinese is left on an English receipt');
 });
 
+test('a kiosk in yen orders, pays and shows amounts without a fraction', { timeout: LONG }, async (t) => {
+  const yen = await demo({ more: ['--currency', 'JPY'] });
+  t.after(() => yen.stop());
+  const { page } = await browser(t, { permissions: [] });
+  await page.goto(yen.report.address);
+  await page.locator('.language [data-language=en]').first().click();
+  await page.locator('.who-btn').click();
+  await page.getByText('Be a visitor').click();
+  await page.locator('.person-balance').getByText('¥20,000', { exact: true }).waitFor();
+  await page.locator('.rail').getByText(words.restaurant).first().click();
+  await page.locator('.program-body').getByText(DISH, { exact: true }).first().click();
+  await page.getByRole('button', { name: words.add }).click();
+  await page.getByRole('button', { name: words.cart }).first().click();
+  await page.getByRole('button', { name: 'Pay ¥3600', exact: true }).click();
+  await page.locator('.sheet-amount').getByText('¥3,600', { exact: true }).waitFor();
+  await page.locator('.sheet-yes:not([aria-disabled])').click();
+  await page.locator('.program-body').getByText(words.paid).first().waitFor();
+  await page.locator('.person-balance').getByText('¥16,400', { exact: true }).waitFor();
+});
+
 const pay = (terms) => ({ kind: 'payment', payee: 'Old Cameras', amount: '320.00', currency: 'CNY', purpose: 'Film camera', lines: [['Film camera', 1, '298.00'], ['Film', 2, '22.00']], balance: '500.00', affordable: true, pin: true, terms });
 const SHEETS = {
   escrow: pay({ mode: 'escrow', until: 1893456000000, atExpiry: 'capture', fee: '6.40', count: 0 }),
