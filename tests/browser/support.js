@@ -69,7 +69,8 @@ export async function browser(t, { camera, permissions = ['camera'], profile = s
     ...more,
   });
   t.after(() => context.close());
-  context.setDefaultTimeout(15000);
+  // Openings compile, unoptimised, on a machine that may have other things to do.
+  context.setDefaultTimeout(120000);
   return { context, profile, page: context.pages()[0] ?? (await context.newPage()) };
 }
 
