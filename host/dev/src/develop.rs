@@ -2,8 +2,8 @@
 
 use crate::build::{self, Built, Options};
 use crate::cargo::{self, Profile};
-use crate::{BuildError, Progress, Project, fingerprint, symbols};
-use std::path::PathBuf;
+use crate::{BuildError, Progress, Project, files, symbols, watch};
+use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use youji_package::PublisherKey;
 
@@ -81,7 +81,7 @@ impl Developer {
             .next()
             .ok_or_else(|| BuildError::file(&dir, "nothing was built"))?;
         parts.done("cargo");
-        let (module, sources) = (compiled.module.clone(), compiled.sources.clone());
+        let module = compiled.module.clone();
         // The package goes without: what it tells is asked of the module that is kept here.
         let compiled = cargo::Compiled {
             module: symbols::stripped(&compiled.module)?,
@@ -95,8 +95,7 @@ impl Developer {
             ..Options::new(&root, &out, &self.key)
         };
         let built = build::pack(&root, &dir, &options, compiled, started)?;
-        let outside: Vec<PathBuf> = sources.into_iter().filter(|source| !source.starts_with(&dir)).collect();
-        let edited = fingerprint::edited_since(&dir, &outside, started)?;
+        let edited = is_edited(&dir, started)?;
         parts.done("package");
         Ok(Developed {
             built,
@@ -105,6 +104,13 @@ impl Developer {
             edited,
         })
     }
+}
+
+/// Whether a file that a build depends on was saved since; what cargo writes itself is none.
+fn is_edited(dir: &Path, since: SystemTime) -> Result<bool, BuildError> {
+    let written = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+    let mut all = files::all(dir)?.into_iter().filter(|path| watch::counts(dir, path));
+    Ok(all.any(|path| written(&path).is_none_or(|at| at >= since)))
 }
 
 struct Parts {

@@ -99,10 +99,8 @@ impl Symbols {
                     own: false,
                 });
             }
-            if places.len() >= PLACES {
-                break;
-            }
         }
+        without_panicking(&mut places);
         places.truncate(PLACES);
         places
     }
@@ -120,14 +118,31 @@ impl Symbols {
                 (at.file.unwrap_or_default().to_owned(), at.line.unwrap_or(0))
             });
             let relative = file.strip_prefix(&self.project).map(|rest| rest.trim_start_matches('/').to_owned());
+            // Rust's own sources, by the commit that they were compiled at.
+            let rust = || Some(format!("rust/{}", file.strip_prefix("/rustc/")?.split_once('/')?.1));
+            let shown = relative.clone().or_else(rust);
             let own = relative.as_ref().is_some_and(|path| !path.starts_with(".youji/"));
             places.push(Place {
                 function: function.unwrap_or_default(),
                 own: own || (!file.is_empty() && !file.starts_with('/')),
-                file: relative.unwrap_or(file),
+                file: shown.unwrap_or(file),
                 line,
             });
         }
+    }
+}
+
+/// How Rust's panic ends the program is the same for every panic: what matters comes after it.
+fn without_panicking(places: &mut Vec<Place>) {
+    let is_panic = |place: &Place| {
+        ["core::panicking::", "std::panicking::", "__rustc::"]
+            .iter()
+            .any(|of| place.function.starts_with(of))
+    };
+    if let Some(own) = places.iter().position(|place| place.own)
+        && let Some(last) = places[..own].iter().rposition(is_panic)
+    {
+        places.drain(..=last);
     }
 }
 

@@ -103,7 +103,7 @@ impl Watch {
 }
 
 /// Whether a package can depend on that file: not what the build itself writes, nor what an editor keeps beside a file.
-fn counts(dir: &Path, path: &Path) -> bool {
+pub(crate) fn counts(dir: &Path, path: &Path) -> bool {
     let inside = path.strip_prefix(dir).unwrap_or(path);
     let hidden = |part: &std::ffi::OsStr| {
         let name = part.to_string_lossy();

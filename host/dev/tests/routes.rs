@@ -154,7 +154,13 @@ async fn every_tool_and_principal() {
 async fn no_tool_is_reached_from_another_machine() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(lan) = lan_address() else {
-        println!("NOT CHECKED: this machine has no address on a network");
+        let what = "tools for authors from another machine: this one has no address on a network";
+        eprintln!("!! NOT CHECKED: {what}");
+        // What `tests/run` says at its end.
+        if let Some(file) = std::env::var_os("YOUJI_NOT_CHECKED") {
+            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).expect("the file");
+            std::io::Write::write_all(&mut file, format!("{what}\n").as_bytes()).expect("written");
+        }
         return;
     };
     let (_simulator, server) = simulator(folder.path(), true).await;

@@ -303,7 +303,7 @@ async fn an_author_edits_breaks_and_records() {
     page.until("the first view", |page| page.version == Some(0)).await;
 
     let seed = number("YOUJI_SEED", u64::from(std::process::id()) + 1);
-    println!("YOUJI_SEED={seed}");
+    eprintln!("YOUJI_SEED={seed}");
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (mut schema, mut good, mut expected) = (1, 0, 0);
     for version in 1..=u32::try_from(number("YOUJI_EDITS", 6)).expect("a number of edits") {
