@@ -130,7 +130,7 @@ async fn what_is_held_is_settled_also_after_the_key_is_gone() {
     ring.destroy(guest.id.as_str()).unwrap();
     let after = Host::on(copy, common::START + 1).await;
     let staff = after.session_as(&cook, "noodles", &["kitchen"]).await;
-    for _ in 0..500 {
+    for _ in 0..12_000 {
         if lookup(&after, &staff, "H1").await.text("state") == "canceled" {
             break;
         }
