@@ -45,7 +45,7 @@ export function asProblem(error) {
   return problem('page-fault');
 }
 
-async function request(method, path, body, { ms = 20000, where } = {}) {
+async function request(method, path, body, { ms = 30000, where } = {}) {
   const options = { method, headers: { accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) };
   if (body instanceof Blob) {
     options.body = body;
@@ -73,7 +73,10 @@ async function request(method, path, body, { ms = 20000, where } = {}) {
 }
 
 const get = (path) => request('GET', path);
-const post = (path, body = {}, where) => request('POST', path, body, { where });
+const post = (path, body = {}, where, ms) => request('POST', path, body, { where, ms });
+
+// The first opening of a program compiles it, which a slow machine needs time for; the host has its own bound.
+const OPEN_MS = 180000;
 
 export const api = {
   state: () => get('/api/state'),
@@ -91,7 +94,7 @@ export const api = {
   forgetIn: (program) => post('/api/person/forget', { program }),
   setLanguage: (language) => post('/api/person/language', { language }),
   decode: (picture) => request('POST', '/api/decode', picture, { ms: 30000 }),
-  open: (what) => post('/api/open', what, 'open'),
+  open: (what) => post('/api/open', what, 'open', OPEN_MS),
   operatorSignIn: (pin) => post('/api/operator/sign-in', { pin }, 'operator'),
   operatorSignOut: () => post('/api/operator/sign-out'),
   summary: () => get('/api/operator/summary'),
