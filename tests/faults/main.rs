@@ -2,6 +2,7 @@
 //! that neighbours and data are as before.
 
 mod codes;
+mod compact;
 mod disk;
 mod fuzz;
 mod guests;

@@ -264,6 +264,14 @@ impl Kiosk {
         Ok(seat)
     }
 
+    /// The operator at their page.
+    pub(crate) async fn operator(&self) -> Result<Seat> {
+        let mut seat = self.seat();
+        let pin = json!({"pin": self.report["operatorPin"]});
+        seat.post("/api/operator/sign-in", &pin).await?.ok()?;
+        Ok(seat)
+    }
+
     /// Everybody whom the operator's page lists.
     pub(crate) async fn people(&self) -> Result<Vec<Value>> {
         let mut seat = self.seat();

@@ -241,6 +241,14 @@ impl Operator {
         self.seat.get("/api/operator/summary").await?.ok()
     }
 
+    /// Compacts the log now.
+    ///
+    /// # Errors
+    /// The kiosk refuses.
+    pub async fn compact(&mut self) -> Result<Value> {
+        self.seat.post("/api/operator/compact", &serde_json::json!({})).await?.ok()
+    }
+
     /// Adds money to the wallet of the person with that code.
     ///
     /// # Errors

@@ -55,7 +55,14 @@ pub fn in_process(process: u32, text: &str) -> Result<Vec<String>> {
 /// # Errors
 /// A file can't be read.
 pub fn in_folder(folder: &Path, text: &str) -> Result<Vec<String>> {
-    let needles = needles(text);
+    any_in_folder(folder, &needles(text))
+}
+
+/// Files below a folder that hold any of these bytes.
+///
+/// # Errors
+/// A file can't be read.
+pub fn any_in_folder(folder: &Path, needles: &[Vec<u8>]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
