@@ -89,6 +89,7 @@ impl Capabilities for Services {
     }
 
     async fn ended(&self, caller: &Caller, saved: Option<SavedState>) -> Vec<(&'static str, u64)> {
+        self.watchers.lock().remove(caller);
         let Some(live) = self.live.lock().remove(&caller.session) else {
             return Vec::new();
         };

@@ -14,6 +14,7 @@ use crate::people::FUNDING;
 use crate::sessions::Live;
 use crate::state::State;
 use crate::tokens::TokenKeys;
+use crate::watch::Watchers;
 use parking_lot::{Mutex, RwLock};
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
@@ -86,6 +87,7 @@ pub struct Services {
     pub(crate) host: HostKey,
     pub(crate) tokens: TokenKeys,
     pub(crate) live: Mutex<HashMap<SessionId, Live>>,
+    pub(crate) watchers: Mutex<Watchers>,
     /// Mailboxes that somebody follows.
     pub(crate) followed: Mutex<HashMap<PersonId, watch::Sender<News>>>,
     deliver: RwLock<Option<Arc<dyn Deliver>>>,
@@ -151,6 +153,7 @@ impl Services {
             host,
             tokens,
             live: Mutex::default(),
+            watchers: Mutex::default(),
             followed: Mutex::default(),
             deliver: RwLock::default(),
             directory: RwLock::default(),

@@ -4,11 +4,42 @@ use crate::apply::{Notice, RowNotice};
 use crate::rows::rule;
 use crate::services::{Services, check_name, limit, not_found};
 use crate::sessions::Watch;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use youji_api::caller::Caller;
-use youji_api::{Event, Failure, Fields, Reply, SessionId, Ticket};
+use youji_api::{Event, Failure, Fields, ProgramId, Reply, SessionId, Ticket};
+
+/// Sessions by what they watch, so that a change costs nothing to those who don't: some may have stopped since. Locked after the sessions.
+#[derive(Default)]
+pub(crate) struct Watchers(HashMap<ProgramId, HashMap<String, HashSet<SessionId>>>);
+
+impl Watchers {
+    fn add(&mut self, caller: &Caller, collection: &str) {
+        let collections = self.0.entry(caller.program.clone()).or_default();
+        collections.entry(collection.to_owned()).or_default().insert(caller.session);
+    }
+
+    fn of(&self, program: &ProgramId, collection: &str) -> impl Iterator<Item = SessionId> + '_ {
+        let sessions = self.0.get(program).and_then(|collections| collections.get(collection));
+        sessions.into_iter().flatten().copied()
+    }
+
+    /// The session has ended.
+    pub(crate) fn remove(&mut self, caller: &Caller) {
+        let Some(collections) = self.0.get_mut(&caller.program) else {
+            return;
+        };
+        collections.retain(|_, sessions| {
+            sessions.remove(&caller.session);
+            !sessions.is_empty()
+        });
+        if collections.is_empty() {
+            self.0.remove(&caller.program);
+        }
+    }
+}
 
 /// Hears what the log says and passes it on, in its order.
 pub(crate) async fn run(services: Weak<Services>, mut notices: Receiver<(u64, Notice)>) {
@@ -48,6 +79,7 @@ impl Services {
         if live.watches.len() >= self.config.limits.watches {
             return Err(limit(format!("at most {} watches at once", self.config.limits.watches)));
         }
+        self.watchers.lock().add(caller, &watch.collection);
         live.watches.insert(ticket, watch);
         Ok(Reply::Ticket(ticket))
     }
@@ -61,14 +93,15 @@ impl Services {
     async fn changed(&self, notice: &RowNotice) {
         let watching: Vec<(SessionId, Arc<Caller>, Vec<Ticket>)> = {
             let live = self.live.lock();
-            let of_program = live.iter().filter(|(_, live)| live.caller.program == notice.program);
-            let covering = of_program.filter_map(|(session, live)| {
+            let watchers = self.watchers.lock();
+            let covering = watchers.of(&notice.program, &notice.collection).filter_map(|session| {
+                let live = live.get(&session)?;
                 let covers = live
                     .watches
                     .iter()
                     .filter(|(_, watch)| watch.covers(&notice.collection, &notice.key));
                 let tickets: Vec<Ticket> = covers.map(|(ticket, _)| *ticket).collect();
-                (!tickets.is_empty()).then(|| (*session, live.caller.clone(), tickets))
+                (!tickets.is_empty()).then(|| (session, live.caller.clone(), tickets))
             });
             covering.collect()
         };
