@@ -192,7 +192,8 @@ impl Recording {
     /// # Errors
     /// It can't be read or is none; the line is named.
     pub fn read(path: &Path) -> Result<Recording, BuildError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BuildError::file(path, error))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| BuildError::file(path, format!("{error}; save a recording from the page of `youji dev`, tab Events")))?;
         Recording::parse(&text).map_err(|problem| BuildError::file(path, problem))
     }
 
