@@ -19,7 +19,9 @@ async fn the_books_of_a_host_hold_and_an_altered_byte_is_told() -> Result<()> {
 
     let codes = std::fs::read_to_string(folder.path().join("terminal.json"))?;
     let codes: Value = serde_json::from_str(&codes)?;
-    let code = codes["people"][0]["code"].as_str().context("the demonstration's people")?;
+    let mut people = codes["people"].as_array().into_iter().flatten();
+    let customer = people.find(|person| person["role"] == "").context("the demonstration's people")?;
+    let code = customer["code"].as_str().context("a code")?;
     let output = run(&["ledger", "statement", code, "--json", "--data", &data]);
     assert!(output.status.success(), "{output:?}");
     let statement: Value = serde_json::from_slice(&output.stdout)?;

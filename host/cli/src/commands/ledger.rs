@@ -79,12 +79,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(data) => data,
         None => place::data_folder()?,
     };
-    if !data.join("log").is_dir() {
+    let services = data.join("services");
+    if !services.join("log").is_dir() {
         bail!(
-            "there is no log in {}; run `youji demo` once, or name another folder with --data DIR",
+            "there is no host's data in {}; run `youji demo` once, or name another folder with --data DIR",
             data.display()
         );
     }
+    let data = services;
     match arguments.what {
         What::Verify { json } => verify(&data, json),
         What::Statement { person, limit, json } => match replay(&data)?.statement(&person, limit as usize)? {
