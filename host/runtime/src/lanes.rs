@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -12,16 +12,48 @@ use tokio::task::JoinHandle;
 /// A call that has used so much goes on in the slow lane.
 const MOVE_AFTER: Duration = Duration::from_micros(1_000);
 const LEAST_PRIORITY: i32 = 19;
+/// A program that has used so much in one call is heavy.
+const HEAVY: Duration = Duration::from_millis(20);
+/// Short calls after which it is heavy no more.
+const FORGIVEN_AFTER: u32 = 16;
+
+/// Whether a program had long calls lately. Shared by its sessions: whoever launches a runaway program again gets another session.
+#[derive(Debug, Default)]
+pub(crate) struct Record(AtomicU32);
+
+impl Record {
+    fn is_heavy(&self) -> bool {
+        self.0.load(Relaxed) > 0
+    }
+
+    fn note(&self, call: Duration) {
+        if call >= HEAVY {
+            self.0.store(FORGIVEN_AFTER, Relaxed);
+        } else if call < MOVE_AFTER {
+            let _ = self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        }
+    }
+}
 
 /// CPU time of one session's calls. Only the thread that polls the call writes.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
+    record: Arc<Record>,
+    /// The call is in the slow lane.
+    slow: AtomicBool,
     call: AtomicU64,
     before: AtomicU64,
     poll_began: AtomicU64,
 }
 
 impl Meter {
+    pub(crate) fn new(record: Arc<Record>) -> Self {
+        Meter {
+            record,
+            ..Meter::default()
+        }
+    }
+
     /// A new call begins.
     pub(crate) fn begin_call(&self) {
         self.before.fetch_add(self.call.swap(0, Relaxed), Relaxed);
@@ -36,7 +68,7 @@ impl Meter {
 
     /// Whether the current call belongs into the slow lane.
     pub(crate) fn is_slow(&self) -> bool {
-        self.call_so_far() >= MOVE_AFTER
+        self.slow.load(Relaxed) || self.call_so_far() >= MOVE_AFTER
     }
 
     /// CPU time of all calls.
@@ -87,23 +119,40 @@ impl Lanes {
         })
     }
 
-    /// Runs a call: here while it is short, in the slow lane from then on. None if the lane is shut down.
+    /// Makes an instance: here while it is short, in the slow lane from then on. Never there from the beginning, since it takes locks of
+    /// the pool that neighbours need. None if the lane is shut down.
+    pub(crate) async fn instantiate<T: Send + 'static>(&self, meter: &Arc<Meter>, work: Work<T>) -> Option<T> {
+        self.run_in_lane(meter, work, false).await
+    }
+
+    /// Runs a call: here while it is short, in the slow lane from then on; that of a heavy program there from the beginning, so that its
+    /// neighbours don't wait for what it does before it is noticed. None if the lane is shut down.
     pub(crate) async fn run<T: Send + 'static>(&self, meter: &Arc<Meter>, work: Work<T>) -> Option<T> {
+        let done = self.run_in_lane(meter, work, meter.record.is_heavy()).await;
+        meter.record.note(meter.call_so_far());
+        done
+    }
+
+    async fn run_in_lane<T: Send + 'static>(&self, meter: &Arc<Meter>, work: Work<T>, slow: bool) -> Option<T> {
+        meter.slow.store(slow, Relaxed);
         let mut work = Some(work);
-        let here = std::future::poll_fn(|cx| {
-            let Some(future) = work.as_mut() else { return Poll::Ready(None) };
-            match meter.poll(future, cx) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending if meter.is_slow() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+        if !slow {
+            let here = std::future::poll_fn(|cx| {
+                let Some(future) = work.as_mut() else { return Poll::Ready(None) };
+                match meter.poll(future, cx) {
+                    Poll::Ready(done) => Poll::Ready(Some(done)),
+                    Poll::Pending if meter.is_slow() => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await;
+            if here.is_some() {
+                return here;
             }
-        })
-        .await;
-        if here.is_some() {
-            return here;
         }
         let mut future = work.take()?;
         self.moved.fetch_add(1, Relaxed);
+        meter.slow.store(true, Relaxed);
         let meter = meter.clone();
         let elsewhere = self
             .slow
@@ -112,7 +161,7 @@ impl Lanes {
         AbortOnDrop(elsewhere).await
     }
 
-    /// Calls that were moved.
+    /// Calls that went to the slow lane.
     pub(crate) fn moved(&self) -> u64 {
         self.moved.load(Relaxed)
     }

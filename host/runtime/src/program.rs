@@ -2,7 +2,9 @@
 
 use crate::bindings::{self as b, MiniProgramPre};
 use crate::host::State;
+use crate::lanes::Record;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use thiserror::Error;
 use wasmparser::{ComponentExternalKind, Parser, Payload};
 use wasmtime::Engine;
@@ -15,6 +17,7 @@ pub struct Program {
     pub(crate) digest: String,
     pub(crate) pre: MiniProgramPre<State>,
     pub(crate) steps: Vec<(&'static str, u64)>,
+    pub(crate) record: Arc<Record>,
 }
 
 impl Program {
@@ -47,6 +50,7 @@ impl Program {
             digest: digest.to_owned(),
             pre,
             steps: Vec::new(),
+            record: Arc::default(),
         })
     }
 }

@@ -95,7 +95,7 @@ pub struct RuntimeMetrics {
     pub faults: Vec<(&'static str, u64)>,
     /// Programs compiled.
     pub compiled: u64,
-    /// Calls into guests that were moved to the slow lane.
+    /// Calls into guests that went to the slow lane.
     pub slow_calls: u64,
 }
 
@@ -229,7 +229,7 @@ impl Runtime {
             query: query.collect(),
         };
         let stack = Pages::new(first, limits.pages);
-        let shared = Arc::new(Shared::new(self.inner.clone(), caller, gate, Arc::new(limits), stack));
+        let shared = Arc::new(Shared::new(self.inner.clone(), &program, caller, gate, Arc::new(limits), stack));
         self.admit(&shared).await?;
         let (reply, answer) = oneshot::channel();
         let run = task::run(shared.clone(), program, launch, micros(began.elapsed()), reply);

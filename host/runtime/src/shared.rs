@@ -6,6 +6,7 @@ use crate::mailbox::Mailbox;
 use crate::observe::Seen;
 use crate::outside::Outside;
 use crate::pages::Pages;
+use crate::program::Program;
 use crate::receipt::Ended;
 use crate::runtime::Inner;
 use crate::session::SessionState;
@@ -66,7 +67,7 @@ struct Screen {
 }
 
 impl Shared {
-    pub(crate) fn new(inner: Arc<Inner>, caller: Caller, gate: Gate, limits: Arc<Limits>, pages: Pages) -> Self {
+    pub(crate) fn new(inner: Arc<Inner>, program: &Program, caller: Caller, gate: Gate, limits: Arc<Limits>, pages: Pages) -> Self {
         let screen = Screen {
             view: Arc::default(),
             seq: 0,
@@ -85,7 +86,7 @@ impl Shared {
             mailbox: Mailbox::new(limits.queue_events, limits.retained_bytes),
             limits,
             home: tokio::runtime::Handle::current(),
-            meter: Arc::default(),
+            meter: Arc::new(Meter::new(program.record.clone())),
             pages: Mutex::new(pages),
             outside: Outside::default(),
             opened: Instant::now(),

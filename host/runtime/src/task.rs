@@ -1,7 +1,7 @@
 //! The task of one session: the only one that calls its guest.
 
 use crate::guest::{Guest, Input, Output};
-use crate::lanes::Work;
+use crate::lanes::{Lanes, Work};
 use crate::mailbox::{Item, Wishes};
 use crate::observe::Seen;
 use crate::pages::Navigate;
@@ -146,7 +146,10 @@ impl Task {
         steps.done("started");
         let digest = program.digest().to_owned();
         let instance = Box::pin(Guest::new(shared.clone(), program));
-        let guest = self.work(instance).instrument(tracing::debug_span!("instantiate")).await??;
+        let guest = self
+            .bounded(self.lanes().instantiate(&self.shared.meter, instance))
+            .instrument(tracing::debug_span!("instantiate"))
+            .await??;
         self.guest = Some(guest);
         steps.done("instantiate");
         shared.observe(Seen::Launched {
@@ -372,17 +375,21 @@ impl Task {
             let result = guest.call(input).await;
             (guest, result)
         });
-        let (guest, result) = self.work(work).instrument(span).await?;
+        let (guest, result) = self.bounded(self.lanes().run(&self.shared.meter, work)).instrument(span).await?;
         self.table_elements = guest.table_elements();
         let output = result?;
         self.guest = Some(guest);
         Ok(output)
     }
 
-    async fn work<T: Send + 'static>(&self, work: Work<T>) -> Result<T, Fault> {
+    fn lanes(&self) -> &Lanes {
+        &self.shared.inner.lanes
+    }
+
+    async fn bounded<T>(&self, work: impl Future<Output = Option<T>>) -> Result<T, Fault> {
         let inner = &self.shared.inner;
         let _running = inner.ticker.running();
-        match tokio::time::timeout(inner.config.call_timeout, inner.lanes.run(&self.shared.meter, work)).await {
+        match tokio::time::timeout(inner.config.call_timeout, work).await {
             Ok(Some(done)) => Ok(done),
             Ok(None) => Err(Fault::new("host", "met an error of the host")),
             Err(_) => {

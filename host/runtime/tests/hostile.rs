@@ -243,3 +243,16 @@ async fn runaways_give_way_and_end_soon() {
     }
     until("nothing is left of them", || rig.runtime.metrics().instances == 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_ran_away_begins_in_the_slow_lane() {
+    let rig = Rig::new();
+    let (_kept, mut screen) = rig.open("", "").await;
+    let (culprit, _) = rig.launch("loop", "event").await.expect("it opens");
+    culprit.deliver(youji_api::Event::new("changed"));
+    assert_eq!(culprit.ended().await.fault.as_ref().map(|fault| fault.code), Some("cpu"));
+    let before = rig.runtime.metrics().slow_calls;
+    assert!(screen.tap("add").await.applied);
+    let moved = rig.runtime.metrics().slow_calls - before;
+    assert!(moved >= 2, "the event and the view, not {moved} calls");
+}
