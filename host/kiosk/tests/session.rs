@@ -151,7 +151,10 @@ async fn an_answer_that_can_not_be_carried_out_is_said_and_leaves_the_screen() {
     let of_answer = |frame: &Value| matches!(frame["t"].as_str(), Some("sheet" | "sheet-gone")) && !frame["problem"].is_null();
     let gone = page.seen_or_until(of_answer, "why it was not carried out").await;
     assert_eq!((&gone["t"], &gone["id"]), (&json!("sheet-gone"), &sheet["id"]), "{gone}");
-    assert_eq!(gone["problem"]["code"], "not-found", "the services end their sessions first: {gone}");
+    assert_eq!(
+        gone["problem"]["code"], "not-found",
+        "the services end their sessions first: {gone}"
+    );
     assert_eq!(device.get("/api/person").await.json()["balance"], before, "no money moved");
     kiosk.server.stop().await;
 }
