@@ -15,7 +15,7 @@ const FROM: &str = "YOUJI_TEST_FROM";
 
 /// The host that is killed: publishes one version after the other and prints each that was acknowledged.
 #[tokio::test]
-#[ignore = "started by the test below"]
+#[ignore = "a process that another test starts and kills"]
 async fn publishes_until_it_is_killed() {
     let (Ok(folder), Ok(from)) = (std::env::var(FOLDER), std::env::var(FROM)) else {
         return;
