@@ -362,8 +362,10 @@ impl World {
                         .retain(|session| session.person != caller.person || session.program != caller.program);
                 }
                 let forgotten = self.host.services.forget_in(&caller.person, &caller.program).await;
-                self.sent
-                    .retain(|(from, _, _)| from.person != caller.person || from.program != caller.program);
+                // Who comes back is somebody else to the program; what was sent and paid is not repeated by them.
+                let other = |from: &Caller| from.person != caller.person || from.program != caller.program;
+                self.sent.retain(|(from, _, _)| other(from));
+                self.paid.retain(|(from, _, _)| other(from));
                 self.note("forget-in", forgotten.is_ok());
             }
             _ => {
