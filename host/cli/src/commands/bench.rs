@@ -63,6 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
         prepare::hostile(&arguments.workspace.folder()?)?;
         out::note("ready");
+        return Ok(ExitCode::SUCCESS);
     }
     let Some(name) = arguments.name.as_deref() else {
         return Ok(ExitCode::SUCCESS);

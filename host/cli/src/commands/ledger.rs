@@ -57,7 +57,7 @@ enum What {
     },
     /// All accounts and transfers, for other programs
     Export {
-        /// How
+        /// Format
         #[arg(long, value_enum)]
         format: Format,
         /// Where to; made, and refused if it is there [default: the terminal]

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Qr(qr::Arguments),
     /// Make a sheet of codes to print
     Posters(posters::Arguments),
-    /// Show a person who used their data, or write down everything about it for them
+    /// Show who used a person's data and money, or write all of it into a file for them
     Person(person::Arguments),
     /// Make a mini-program from a template
     New(new::Arguments),

@@ -15,7 +15,7 @@ Examples:
   youji new sign-up --template form --id org.example.sign-up
   cd tea-house && youji dev")]
 pub(crate) struct Arguments {
-    /// Name of the folder and the crate: a-z, 0-9 and \"-\"
+    /// Name of the folder and the crate: a-z, 0-9 and "-"
     name: String,
     /// Language of the source
     #[arg(long, value_enum, default_value_t = Language::Rust)]

@@ -20,9 +20,9 @@ person's page there shows the same.
 Exit codes: 0 all is well; 1 refused, or the log was altered
 
 Examples:
-  youji person log --code LAN                    who used what, and when
-  youji person log --code LAN --json < pin.txt
-  youji person export --code LAN --out lan.json")]
+  youji person log --code anna                    who used what, and when
+  youji person log --code anna --json < pin.txt
+  youji person export --code anna --out anna.json")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -199,6 +199,14 @@ fn export(arguments: &Export) -> Result<ExitCode> {
 
 fn write(path: &Path, document: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(document)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        anyhow::bail!(
+            "{} was not written: there is no folder {}; make it, or name another file with --out",
+            path.display(),
+            folder.display()
+        );
+    }
     youji_kiosk::folder::write_private(path, &text).with_context(|| format!("{} was not written", path.display()))
 }
 

@@ -15,7 +15,7 @@ use youji_kiosk::qr::Code;
 #[command(after_help = "\
 Examples:
   youji posters --out posters                    one card for each program
-  youji posters --out posters --program org.youji.restaurant --tables 12")]
+  youji posters --out posters --program youji.restaurant --tables 12")]
 pub(crate) struct Arguments {
     /// Folder to write into; made if it is missing
     #[arg(long, value_name = "DIR")]

@@ -86,6 +86,11 @@ fn publish(arguments: &Arguments) -> Result<ExitCode> {
         out::drawing(format_args!("\n{}", drawn.terminal(terminal).trim_end_matches('\n')));
         out::line(&code);
     }
-    out::line("\nOpen the kiosk with `youji serve`, and scan it.");
+    let folder = arguments
+        .data
+        .as_ref()
+        .map(|data| format!(" --data {}", data.display()))
+        .unwrap_or_default();
+    out::line(format_args!("\nOpen the kiosk with `youji serve{folder}`, and scan it."));
     Ok(ExitCode::SUCCESS)
 }

@@ -13,8 +13,8 @@ use youji_kiosk::qr::{Code, MAX_MODULE_PIXELS, MIN_MODULE_PIXELS, Terminal};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  youji qr --program org.youji.restaurant --scene T7             on the terminal
-  youji qr --program org.youji.restaurant --scene T7 --svg t7.svg
+  youji qr --program youji.restaurant --scene T7             on the terminal
+  youji qr --program youji.restaurant --scene T7 --svg t7.svg
   youji qr HTTPS://EXAMPLE.ORG --png example.png --module 8")]
 pub(crate) struct Arguments {
     /// Any text instead of a program

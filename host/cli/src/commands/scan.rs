@@ -178,7 +178,7 @@ impl Scan {
             before["memoryBytes"], before["treeBytes"], after["instances"]
         ));
         for kept in self.receipt["kept"].as_array().into_iter().flatten() {
-            out::line(format_args!("kept: {}", text(kept)));
+            out::line(format_args!("kept: {}, {} bytes", text(&kept["code"]), kept["bytes"]));
         }
     }
 }
