@@ -2,7 +2,7 @@
 
 import { h, fill, attr } from './dom.js';
 import { t, named, bytes, setLanguage, onLanguage, languageTag } from './i18n.js';
-import { api, asProblem } from './api.js';
+import { api, asProblem, problem } from './api.js';
 import { icon } from './icons.js';
 import { iconBtn, problemBox, btn, toast, notices, dialog, closeDialogs, clearToasts, anyDialog } from './ui.js';
 import { mark } from './art.js';
@@ -90,7 +90,7 @@ function drawStage() {
   if (receipt) return;
   if (arriving) {
     dropScanner();
-    return fill(shell.stage, arrival(() => openCode(arriving, { how: 'link' }).catch(showProblem)));
+    return fill(shell.stage, person() ? h('main', { class: 'arrival', id: 'main' }, h('div', { class: 'scan-wait', role: 'status' }, h('span', { class: 'spinner' }), h('p', { text: t('scan.opening') }))) : arrival(follow));
   }
   if (!scanner) {
     scanner = new Scanner({ onCode: openCode });
@@ -103,9 +103,27 @@ function dropScanner() {
   scanner = null;
 }
 
+/** Opens what the phone's camera read; where that fails, it is said on the start page, not on a program that was open before. */
+function follow() {
+  drawStage();
+  openCode(arriving, { how: 'link' }).then(
+    () => arriving && drawStage(),
+    (error) => {
+      goHome();
+      showProblem(error);
+    },
+  );
+}
+
+/** A reload must not open or refuse once more what a link led to; it shows that session again, if one is named. */
+function arrived(session) {
+  arriving = null;
+  history.replaceState(session ? { session } : null, '', location.pathname.startsWith('/M/') ? '/' : location.href);
+}
+
 function goHome() {
   shell.side.scrollTop = 0;
-  arriving = null;
+  arrived();
   receipt = null;
   if (current) current.show(false);
   current = null;
@@ -116,8 +134,10 @@ function goHome() {
 function showSession(session) {
   if (current && current !== session) current.show(false);
   receipt = null;
-  arriving = null;
+  arrived(session.id);
   current = session;
+  // The one that was shown last is the last: a program may be open twice, as at two tables.
+  if (sessions.delete(session.id)) sessions.set(session.id, session);
   shell.side.scrollTop = 0;
   session.el.hidden = false;
   session.show(true);
@@ -127,10 +147,22 @@ function showSession(session) {
 
 const inbox = () => showInbox((program, page) => openPage(program, page), (id) => named(state.programs.find((program) => program.id === id)?.name) || id || '');
 
-const openCode = (code, { how, ms } = {}) => open({ code }, { how, decodeMs: ms });
+/** A printed code, as it is compared; null for anything else. */
+const printed = (text) => (/^https?:\/\/[^/]+\/m\/[a-z2-7]+$/i.test(text ?? '') ? text.toUpperCase() : null);
+// Neither an address nor anybody's payment code. The host tells others apart.
+const plainText = (text) => /^[^\d:][^:]*$/.test(text.trim());
+
+async function openCode(code, { how, ms } = {}) {
+  // Nobody need say who they are for this.
+  if (!person() && plainText(code)) throw problem('not-ours');
+  // Whoever scans their table again wants what they have there.
+  const running = printed(code) && [...sessions.values()].find((session) => printed(session.code) === printed(code));
+  if (running) return showSession(running);
+  await open({ code }, { how, decodeMs: ms });
+}
 
 function openProgram(program) {
-  const running = [...sessions.values()].find((session) => session.program.id === program.id);
+  const running = [...sessions.values()].findLast((session) => session.program.id === program.id);
   if (running) return showSession(running);
   return (program.code ? openCode(program.code, { how: 'list' }) : open({ program: program.id, page: '', query: {} })).catch(showProblem);
 }
@@ -157,7 +189,6 @@ async function open(what, page = {}) {
       if (!(await askWho())) return;
       opened = await api.open(what);
     }
-    if (location.pathname.startsWith('/M/')) history.replaceState(null, '', '/');
     adopt({ ...opened, page: { ...page, openMs: performance.now() - start } });
   } finally {
     opening = false;
@@ -165,9 +196,10 @@ async function open(what, page = {}) {
   }
 }
 
-function adopt(opened) {
-  const known = sessions.get(opened.session);
-  if (known) return showSession(known);
+const adopt = (opened) => showSession(sessions.get(opened.session) ?? take(opened));
+
+/** A session that is open at the host, not shown yet. */
+function take(opened) {
   const session = new Session(opened, {
     ended,
     minimise: goHome,
@@ -181,7 +213,8 @@ function adopt(opened) {
     back: () => api.state().then(({ sessions: open }) => open.filter((one) => one.from && !sessions.has(one.session)).forEach(adopt)).catch(() => {}),
   });
   sessions.set(session.id, session);
-  showSession(session);
+  session.show(false);
+  return session;
 }
 
 async function ended(session, frame) {
@@ -340,15 +373,12 @@ async function boot() {
     }, 70);
   });
   document.addEventListener('visibilitychange', () => current?.socket?.visible(!document.hidden));
-  for (const one of state.sessions) adopt(one);
-  if (arriving && person()) {
-    const target = arriving;
-    drawStage();
-    openCode(target, { how: 'link' }).catch((error) => {
-      goHome();
-      showProblem(error);
-    });
-  } else drawStage();
+  const here = state.sessions.map(take);
+  drawSide();
+  // What is open already must not stand where the table of the link belongs.
+  if (arriving && person()) follow();
+  else if (here.length) showSession(sessions.get(history.state?.session) ?? here.at(-1));
+  else drawStage();
 }
 
 if (location.pathname.startsWith('/operator')) import('./operator.js').then(({ operate }) => operate());

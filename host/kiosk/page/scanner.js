@@ -50,7 +50,7 @@ export class Scanner {
     this.show(cameraPossible() ? 'ready' : 'insecure');
     if (!this.auto || !cameraPossible()) return;
     const state = await cameraPermission();
-    if (!this.ended && this.mode === 'camera' && state === 'granted') this.startCamera();
+    if (!this.ended && this.what === 'ready' && state === 'granted') this.startCamera();
   }
 
   startCamera() {

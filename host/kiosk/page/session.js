@@ -25,6 +25,7 @@ export class Session {
     this.steps = opened.steps ?? [];
     this.totalUs = opened.totalUs ?? 0;
     this.from = opened.from ?? null;
+    this.code = opened.code ?? null;
     this.page = opened.page ?? {};
     this.on = on;
     this.usage = null;

@@ -41,16 +41,19 @@ pub(crate) struct Here {
     pub(crate) total_us: u64,
     /// The session whose program opened it: the person is taken back there.
     pub(crate) from: Option<SessionId>,
+    /// The text of the code that it was opened with: who scans it again wants this session.
+    pub(crate) code: Option<String>,
 }
 
 impl Here {
-    pub(crate) fn new(opened: Opened, from: Option<SessionId>) -> Self {
+    pub(crate) fn new(opened: Opened, from: Option<SessionId>, code: Option<String>) -> Self {
         Here {
             session: opened.session,
             prepared: opened.prepared,
             steps: opened.steps,
             total_us: opened.total_us,
             from,
+            code,
         }
     }
 }

@@ -265,8 +265,12 @@ pub(crate) async fn open_here(app: &Arc<App>, seat: &Arc<Seat>, request: OpenReq
     let (app, seat) = (Arc::clone(app), Arc::clone(seat));
     complete(async move {
         let _waiting = seat.wait();
+        let code = match &request.target {
+            Target::Code(text) => Some(text.clone()),
+            Target::Page { .. } => None,
+        };
         let opened = Box::pin(app.host.open(&seat.person, request)).await?;
-        let here = Here::new(opened, from);
+        let here = Here::new(opened, from, code);
         if let Err(problem) = seat.add(here.clone(), app.host.config.limits.sessions_per_seat) {
             here.session.close(EndReason::Reset).await;
             return Err(problem);
@@ -285,5 +289,6 @@ pub(crate) fn opened_json(host: &Host, here: &Here, language: &str) -> Value {
         "steps": here.steps,
         "totalUs": here.total_us,
         "from": here.from.map(|session| session.to_string()),
+        "code": here.code,
     })
 }
