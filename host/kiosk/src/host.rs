@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use youji_api::{Gate, ProgramId, SessionId};
 use youji_registry::{Registry, RegistryOptions};
 use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig, check_imports};
-use youji_services::{Counter, Services, ServicesConfig};
+use youji_services::{Counter, OpenError, Services, ServicesConfig};
 
 /// Everything behind a kiosk. No global state: a process can hold several.
 pub struct Host {
@@ -75,6 +75,9 @@ pub enum HostError {
         /// What to do.
         remedy: String,
     },
+    /// The services did not open: their words name the folder and what to do.
+    #[error("{0}")]
+    Services(OpenError),
     /// Services, registry or runtime refuse.
     #[error("{part}: {reason}")]
     Part {
@@ -116,7 +119,7 @@ impl Host {
             place: config.place.clone(),
             ..ServicesConfig::new(folder.path().join("services"))
         })
-        .map_err(|error| part("services")(error.to_string()))?;
+        .map_err(HostError::Services)?;
         services.currency().clone_into(&mut config.currency);
         let clock = Arc::clone(&config.clock);
         let runtime = Runtime::new(RuntimeConfig {

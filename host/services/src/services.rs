@@ -57,10 +57,10 @@ pub enum OpenError {
     /// The wallet's currency is not one that this host knows.
     #[error("currency {0}: a wallet holds one of {known}", known = money::CURRENCIES.join(", "))]
     Currency(String),
-    /// The folder's wallets hold another currency than the one that is asked for.
+    /// The folder began with another currency than the one that is asked for.
     #[error(
-        "the wallets in this data folder hold {found}, and {wanted} was asked for. A folder keeps its currency: leave {wanted} out, or take \
-         another folder"
+        "wallets in this data folder hold {found}, and {wanted} was asked for. A folder keeps the currency that it began with: leave \
+         {wanted} out, or take another folder"
     )]
     OtherCurrency {
         /// Asked for.
@@ -131,7 +131,9 @@ impl Services {
         let shared = state.clone();
         let (log, recovery) = Commit::open(options, map, move || Core::new(shared.clone()))?;
         tracing::info!(sequence = recovery.sequence, replayed = recovery.replayed, took = ?recovery.took, "services opened");
+        // Folders of versions that did not write it down have it in the account alone, which the first wallet made.
         let held = state.read().ledger.account(FUNDING).map(|account| account.ledger);
+        let held = held.map_or_else(|| format::currency(&dir), |held| Ok(Some(held)))?;
         let code = |number: u32| money::code_of(number).map_or_else(|| number.to_string(), str::to_owned);
         if let (Some(wanted), Some(found)) = (wanted, held)
             && wanted != found
@@ -143,6 +145,9 @@ impl Services {
         }
         let ledger_number = held.or(wanted).unwrap_or(CNY);
         config.currency = code(ledger_number);
+        if held.is_none() {
+            format::keep_currency(&dir, &config.currency)?;
+        }
         let services = Arc::new_cyclic(|me| Services {
             me: me.clone(),
             config,
@@ -417,7 +422,7 @@ pub(crate) fn own_name(person: &PersonId, program: &ProgramId, generation: u32) 
     PersonId::from(format!("{person}/{program}/{generation}").as_str())
 }
 
-fn folder(path: &Path, error: &std::io::Error) -> OpenError {
+pub(crate) fn folder(path: &Path, error: &std::io::Error) -> OpenError {
     OpenError::Folder {
         path: path.display().to_string(),
         reason: format!("{error}; name a folder that this user may write to"),

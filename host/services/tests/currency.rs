@@ -22,6 +22,13 @@ fn open(folder: &Path, currency: &str) -> Result<Arc<Services>, OpenError> {
     }
 }
 
+fn refuse(folder: &Path, asked: &str, kept: &str) {
+    let refused = open(folder, asked).map(drop).expect_err("another currency");
+    assert!(matches!(&refused, OpenError::OtherCurrency { wanted, found } if wanted == asked && found == kept));
+    let words = format!("hold {kept}, and {asked} was asked for");
+    assert!(refused.to_string().contains(&words), "{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_keeps_its_currency() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -31,20 +38,53 @@ async fn a_folder_keeps_its_currency() {
     services.shutdown().await;
     drop(services);
 
-    let refused = open(folder.path(), "EUR").map(drop).expect_err("wallets of JPY");
-    assert!(matches!(&refused, OpenError::OtherCurrency { wanted, found } if wanted == "EUR" && found == "JPY"));
-    assert!(refused.to_string().contains("hold JPY, and EUR was asked for"), "{refused}");
+    refuse(folder.path(), "EUR", "JPY");
     for currency in ["", "JPY"] {
         let services = open(folder.path(), currency).expect("its own currency");
         assert_eq!(services.currency(), "JPY", "asked for \"{currency}\"");
         services.shutdown().await;
     }
+    // As a version left it that did not write the currency down: the wallets tell.
+    let currency = folder.path().join("currency");
+    std::fs::remove_file(&currency).expect("it was written down");
+    assert_eq!(open(folder.path(), "").expect("wallets of JPY").currency(), "JPY");
+    refuse(folder.path(), "EUR", "JPY");
+
     let refused = open(folder.path(), "BTC").map(drop).expect_err("no such currency");
     assert!(
         refused.to_string().contains("BTC") && refused.to_string().contains("CNY, EUR"),
         "{refused}"
     );
+}
 
-    let fresh = tempfile::tempdir().expect("a folder");
-    assert_eq!(open(fresh.path(), "").expect("a fresh folder").currency(), "CNY");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_keeps_its_currency_before_there_is_a_wallet() {
+    for (began, kept, other) in [("EUR", "EUR", "JPY"), ("", "CNY", "EUR")] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let services = open(folder.path(), began).expect("a fresh folder");
+        assert_eq!(services.currency(), kept);
+        services.shutdown().await;
+        drop(services);
+
+        refuse(folder.path(), other, kept);
+        let services = open(folder.path(), "").expect("its own currency");
+        assert_eq!(services.currency(), kept);
+        let visitor = services.create_visitor("en").await.expect("a visitor");
+        assert_eq!(visitor.currency, kept);
+        services.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_currency_that_cannot_be_read_is_not_guessed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let services = open(folder.path(), "EUR").expect("a fresh folder");
+    services.shutdown().await;
+    drop(services);
+    std::fs::write(folder.path().join("currency"), "E").expect("written");
+    let refused = open(folder.path(), "").map(drop).expect_err("no currency").to_string();
+    assert!(
+        refused.contains("currency: one of CNY, EUR") && refused.contains("backup"),
+        "{refused}"
+    );
 }
