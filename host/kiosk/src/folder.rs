@@ -99,7 +99,10 @@ pub fn read_private(path: &Path) -> Result<Option<String>, HostError> {
 /// The disk is full or the folder is not writable.
 pub fn write_private(path: &Path, text: &str) -> Result<(), HostError> {
     // The parent of a bare name is empty.
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         // Temporary files are made with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
