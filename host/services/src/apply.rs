@@ -209,6 +209,10 @@ impl State {
                 Ok(())
             }
             Change::Flow(change) => self.apply_flow(change, stamp, effects),
+            Change::Trade(change) => {
+                self.apply_trade(change, stamp, effects);
+                Ok(())
+            }
             Change::Audit {
                 person,
                 program,
@@ -280,6 +284,7 @@ impl State {
                 let orders = self.orders.entry(program.clone()).or_default();
                 let old = orders.insert(order_no.clone(), order.clone());
                 self.flows.index(program, order_no, old.as_ref(), order);
+                self.intent_moved(old.as_ref(), order, stamp);
                 self.write_down_order(program, order_no, old.as_ref(), order, stamp, effects);
             }
             _ => {}

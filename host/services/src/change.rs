@@ -108,6 +108,8 @@ pub(crate) enum Change {
     },
     /// Of money that is held.
     Flow(FlowChange),
+    /// Of merchants' keys and intents.
+    Trade(crate::trade::state::TradeChange),
     Outcome {
         person: PersonId,
         program: ProgramId,

@@ -52,6 +52,7 @@ impl Services {
         }
         self.lapse_old().await;
         self.settle_due().await;
+        self.close_ended().await;
         self.forget_leaving().await;
         self.compact_when_due();
         if self.tokens.due(self.now())

@@ -50,6 +50,16 @@ pub(crate) struct Flow {
     pub(crate) pool: Option<(String, u32)>,
     /// Where the payer's receipt stands; 0: nowhere.
     pub(crate) receipt_at: u64,
+    /// The merchant's intent that was paid with it; empty: a program asked for it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) intent: String,
+    /// When that was paid; 0: a program's.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) paid_at: u64,
+}
+
+fn is_zero(at: &u64) -> bool {
+    *at == 0
 }
 
 impl OrderState {

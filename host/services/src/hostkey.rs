@@ -102,6 +102,11 @@ impl HostKey {
         compact(&self.signing, kind, payload)
     }
 
+    /// Ed25519 over the bytes. They must not begin as a signed document does.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.signing.sign(bytes).to_bytes()
+    }
+
     /// The key that verifies what this host signs, as a JWK.
     pub(crate) fn public(&self) -> serde_json::Value {
         jwk(&self.verifying)

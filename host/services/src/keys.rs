@@ -49,6 +49,25 @@ pub(crate) fn order(program: &str, order_no: &str) -> Vec<u8> {
     join(&["order", program, order_no])
 }
 
+/// What a merchant's intent is for.
+pub(crate) fn intent(id: &str) -> Vec<u8> {
+    join(&["intent", id])
+}
+
+/// Intents of a merchant in the order in which they were made.
+pub(crate) fn intent_of(program: &str, number: u64) -> Vec<u8> {
+    join(&["intents", program, &format!("{number:016x}")])
+}
+
+pub(crate) fn intents_of(program: &str) -> Vec<u8> {
+    join(&["intents", program, ""])
+}
+
+/// The first answer to an `Idempotency-Key`.
+pub(crate) fn answer(id: u128) -> Vec<u8> {
+    join(&["answer", &format!("{id:032x}")])
+}
+
 /// The keys of the pieces of a value of that length: never none.
 pub(crate) fn pieces(key: &[u8], len: usize) -> Vec<Vec<u8>> {
     (0..len.div_ceil(PIECE).max(1))

@@ -19,6 +19,7 @@
 //! | `flow`, `legs`, `packet`, `receipts`, `say` | what is held; ledger transfers; shares; signed receipts; the host's own words |
 //! | [`books`], `statement` | the log replayed and checked from outside, statements and exports |
 //! | `profile`, `audit` | what a person says about themselves; every use of it and of money, in a chain |
+//! | [`trade`] | merchants' own servers: keys, payment intents, notifications |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | `opening` | one program opens a page of another |
 //! | `messaging`, `mailbox` | subscriptions, messages, the inbox; whoever follows it |
@@ -75,6 +76,7 @@ mod state;
 mod statement;
 mod storage;
 mod tokens;
+pub mod trade;
 mod watch;
 
 pub use audit::{AuditRecord, verify_audit};

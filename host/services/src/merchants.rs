@@ -1,7 +1,7 @@
 //! Merchants: who may be paid, under which name. Never from a program's text.
 
 use crate::change::Change;
-use crate::model::Merchant;
+use crate::model::{Merchant, Names};
 use crate::people::code;
 use crate::services::{Services, check_name, invalid, limit};
 use crate::state::State;
@@ -51,6 +51,18 @@ impl Services {
             Ok((vec![account, change], ()))
         })
         .await
+    }
+
+    /// The stored name of a merchant; its id where it is not enrolled.
+    pub fn merchant_name(&self, merchant: &crate::trade::MerchantId) -> Names {
+        let state = self.state.read();
+        let known = state.merchant(&merchant.publisher, &merchant.merchant).cloned();
+        known.unwrap_or_else(|| Names::new(merchant.merchant.clone(), merchant.merchant.clone()))
+    }
+
+    /// What a merchant's account holds and may give out, in minor units.
+    pub fn merchant_holds(&self, merchant: &crate::trade::MerchantId) -> u64 {
+        self.merchant_balance(&self.state.read(), &merchant.publisher, &merchant.merchant)
     }
 
     /// Merchants of a publisher with what they hold, in minor units.

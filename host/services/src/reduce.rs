@@ -158,6 +158,7 @@ impl Reducing {
             | Change::GoneIn { .. }
             | Change::Role { .. }
             | Change::Merchant { .. }
+            | Change::Trade(_)
             | Change::Known { .. }
             | Change::Consent { .. }
             | Change::RowGone { .. }
@@ -225,6 +226,8 @@ impl Reducing {
         let last = self.is_last(slot.as_ref(), place);
         match change {
             Change::Account(_) | Change::Transfers(_) | Change::Merchant { .. } => Fate::Stays,
+            // Merchants' own books: intents and notifications, by which they settle.
+            Change::Trade(_) => Fate::Stays,
             // That somebody was erased, and when, under the pseudonym that the audit has too.
             Change::Gone { .. } | Change::GoneIn { .. } => Fate::Stays,
             Change::Audit { .. } => Fate::Stays,

@@ -376,6 +376,9 @@ impl Services {
     }
 
     pub(crate) fn program_name(&self, program: &ProgramId, language: &str) -> String {
+        if let Some(merchant) = crate::trade::MerchantId::of_program(program) {
+            return self.merchant_name(&merchant).in_language(language).to_owned();
+        }
         let directory = self.directory.read().clone();
         let name = directory.and_then(|directory| directory.program_name(program, language));
         name.unwrap_or_else(|| program.to_string())

@@ -299,10 +299,20 @@ impl Services {
 
     /// Writes several orders' parts, and a pool, as one entry; then tells whom it concerns.
     pub(crate) async fn write_planned(&self, planned: Vec<Planned>, pool: Option<PoolChange>) -> Result<Written, Failure> {
+        self.write_guarded(planned, pool, |_| Ok(true)).await
+    }
+
+    /// The same while `fits` says so of the state.
+    pub(crate) async fn write_guarded(
+        &self,
+        planned: Vec<Planned>,
+        pool: Option<PoolChange>,
+        fits: impl FnOnce(&State) -> Result<bool, Failure> + Send + 'static,
+    ) -> Result<Written, Failure> {
         let (mut entry, tell) = assemble(planned, pool);
         let written = self
             .commit(move |state, stamp| {
-                if !entry.still_fits(state) {
+                if !fits(state)? || !entry.still_fits(state) {
                     return Ok((Vec::new(), Written::Again));
                 }
                 if let Some(refused) = refused(state, &entry.changes, stamp)? {

@@ -6,6 +6,7 @@ use crate::flow::FlowChange;
 use crate::people::nobody;
 use crate::services::limit;
 use crate::state::{RowState, State};
+use crate::trade::state::TradeChange;
 use youji_api::{Failure, PersonId};
 use youji_store::MAX_VALUE_BYTES;
 
@@ -67,6 +68,7 @@ fn largest(change: &Change) -> (&'static str, usize) {
         }
         Change::Order { body: Some(body), .. } => ("an order", body.0.len()),
         Change::Message { message, .. } => ("a message", message.0.len()),
+        Change::Trade(TradeChange::Intent { body, .. } | TradeChange::Answer { answer: body, .. }) => ("an intent", body.0.len()),
         Change::Receipt { receipt, .. } | Change::Flow(FlowChange::ReceiptAgain { receipt, .. }) => ("a receipt", receipt.0.len()),
         Change::Audit { about, purpose, .. } => {
             // As JSON: each character at most six times as long, sealed bytes as base64.

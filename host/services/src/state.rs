@@ -27,6 +27,7 @@ pub(crate) struct State {
     pub(crate) rows: BTreeMap<ProgramId, BTreeMap<String, BTreeMap<String, RowState>>>,
     pub(crate) orders: BTreeMap<ProgramId, BTreeMap<String, OrderState>>,
     pub(crate) flows: FlowState,
+    pub(crate) trade: crate::trade::state::Trade,
     /// By day since 1970.
     pub(crate) days: BTreeMap<u64, DayCounts>,
     /// Entry of the newest erasure: what is left of it in the log goes with the next compaction.

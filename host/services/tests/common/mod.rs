@@ -143,6 +143,10 @@ impl Host {
         }
     }
 
+    pub fn clock_now(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
     pub fn pass(&self, time: Duration) {
         self.clock.0.fetch_add(time.as_millis() as u64, Ordering::Relaxed);
     }
