@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use youji_api::caller::{Caller, TemplateRule};
+use youji_api::caller::{Caller, TemplateKind, TemplateRule};
 use youji_api::{Answer, Call, Fields, Moment, ProgramId, Reply};
 use youji_bench::client::Seat;
 use youji_bench::mail::Line;
@@ -42,6 +42,7 @@ fn with_template(caller: &Caller) -> Caller {
         title: texts("Ready"),
         text: texts("Number {number}"),
         page: String::new(),
+        kind: TemplateKind::LongTerm,
     });
     Caller {
         requested: Arc::new(requested),

@@ -153,4 +153,18 @@ pub struct TemplateRule {
     /// Page that the message opens; empty: home.
     #[serde(default)]
     pub page: String,
+    /// For how many messages one yes is.
+    #[serde(default)]
+    pub kind: TemplateKind,
+}
+
+/// For how many messages one yes of a person is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TemplateKind {
+    /// One: the program asks again for the next.
+    OneTime,
+    /// Until the person takes it back.
+    #[default]
+    LongTerm,
 }

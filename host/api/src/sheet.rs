@@ -49,6 +49,9 @@ pub enum SheetKind {
     Subscribe {
         /// Name and title of each.
         templates: Vec<(String, String)>,
+        /// Names of those of which one yes is for one message.
+        #[serde(default)]
+        once: Vec<String>,
     },
     /// Pay an order.
     Payment {

@@ -85,7 +85,7 @@ function consentRow(one) {
     }
   });
   const reason = one.scope.startsWith('message.') ? '' : one.reason;
-  const notes = [moment(one.at), one.other ? t('privacy.other') : ''].filter(Boolean).join(' · ');
+  const notes = [moment(one.at), one.other ? t('privacy.other') : '', one.state === 'granted' && one.left !== null ? t('privacy.left', { n: one.left }) : ''].filter(Boolean).join(' · ');
   return h('li', { class: 'row-item' }, h('label', { class: 'w-switch-row' }, h('span', { class: 'row-words' }, h('span', { class: 'row-title', text: scopeName(one.scope) }), reason ? h('span', { text: reason, dir: 'auto' }) : null, h('span', { class: 'row-note', text: notes })), input, h('span', { class: 'w-switch-track' })), wrong);
 }
 

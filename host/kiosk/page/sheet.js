@@ -206,7 +206,8 @@ const KINDS = {
     };
   },
   subscribe(sheet) {
-    const list = asked('', (sheet.templates ?? []).map(([name, title]) => scopeRow({ value: name, title })));
+    const once = new Set(sheet.once ?? []);
+    const list = asked('', (sheet.templates ?? []).map(([name, title]) => scopeRow({ value: name, title, detail: t(once.has(name) ? 'sheet.once' : 'sheet.always') })));
     return {
       title: t('sheet.subscribe', { program: sheet.program }),
       content: [h('p', { class: 'sheet-title', text: t('sheet.subscribe', { program: sheet.program }) }), h('p', { class: 'sheet-sub', text: t('program.by', { publisher: sheet.publisher }) }), list, h('p', { class: 'sheet-note', text: t('sheet.subscribe-d') })],

@@ -9,7 +9,7 @@ use std::time::Duration;
 use support::{Device, Kiosk};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use youji_api::caller::{Caller, TemplateRule};
+use youji_api::caller::{Caller, TemplateKind, TemplateRule};
 use youji_api::{Answer, Call, Fields, Moment, Reply, SessionId};
 
 /// A line of server-sent events.
@@ -114,6 +114,7 @@ fn caller(kiosk: &Kiosk, opened: &Value) -> Caller {
         title: texts("Ready"),
         text: texts("Number {number}"),
         page: String::new(),
+        kind: TemplateKind::LongTerm,
     });
     caller.requested = Arc::new(requested);
     caller

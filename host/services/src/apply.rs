@@ -307,6 +307,18 @@ impl State {
                 }
                 if let Some(value) = value {
                     storage.insert(key.clone(), (*bytes, length(value)));
+            Change::Left {
+                person,
+                program,
+                template,
+                left,
+            } => {
+                let all = &mut self.program_mut(person, program)?.left;
+                match left {
+                    Some(left) => all.insert(template.clone(), *left),
+                    None => all.remove(template),
+                };
+            }
                     put_pieces(effects, &at, &value.0);
                 }
             }

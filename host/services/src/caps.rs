@@ -25,7 +25,7 @@ impl Capabilities for Services {
             Call::IdentityUnionId => Ok(Reply::Text(
                 self.union_id(&caller.person, &caller.publisher, &caller.program).to_string(),
             )),
-            Call::IdentityLoginCode { .. } => self.login_code(caller).await.map(Reply::Text),
+            Call::IdentityLoginCode { options } => self.login_code(caller, &options).await.map(Reply::Text),
             Call::PaymentPay(order) => self.pay(caller, order).await,
             Call::PaymentLookup { order_no, .. } => self.lookup(caller, &order_no).await.map(Reply::Fields),
             Call::PaymentAct { order_no, action, options } => self.act(caller, &order_no, &action, &options).await,

@@ -68,6 +68,14 @@ pub(crate) enum Change {
         #[serde(default)]
         given: Option<Blob>,
     },
+    /// How many messages of a template a person still takes.
+    Left {
+        person: PersonId,
+        program: ProgramId,
+        template: String,
+        /// None: any number, as long as they allow it.
+        left: Option<u32>,
+    },
     /// The sealed profile, changed by the person.
     Profile {
         person: PersonId,

@@ -144,6 +144,10 @@ pub struct ServiceLimits {
     pub inbox: usize,
     /// How long a message is kept.
     pub inbox_age: Duration,
+    /// Messages of one program to one person within `messages_in`; a restart begins anew.
+    pub messages: usize,
+    /// Within which time.
+    pub messages_in: Duration,
     /// How long saved state is kept.
     pub saved_state_age: Duration,
     /// Log lines of one session that are kept for inspection.
@@ -182,6 +186,8 @@ impl Default for ServiceLimits {
             log_lines: 256,
             order_lines: 50,
             order_amount: 10_000_000,
+            messages: 30,
+            messages_in: Duration::from_secs(60 * 60),
             sheet_age: Duration::from_secs(10 * 60),
             pin_tries: 5,
             pin_lock: Duration::from_secs(5 * 60),

@@ -181,6 +181,7 @@ impl Services {
                 reason: mine.notices.get(scope).map_or_else(String::new, |notice| notice.reason.clone()),
                 other: mine.given.contains_key(scope),
             }));
+                left: scope.strip_prefix("message.").and_then(|template| mine.left.get(template)).copied(),
         }
         rows
     }
@@ -264,6 +265,16 @@ impl Services {
                     return Ok((Vec::new(), false));
                 }
                 let change = Change::Consent {
+                // A yes to a template that is for single messages is for one here too.
+                let template = scope.strip_prefix("message.").unwrap_or_default().to_owned();
+                let mine = state.in_program(&own, &of);
+                let single = mine.is_some_and(|mine| mine.left.contains_key(&template));
+                let left = single.then(|| Change::Left {
+                    person: own.clone(),
+                    program: of.clone(),
+                    template,
+                    left: Some(u32::from(granted)),
+                });
                     person: own,
                     program: of,
                     scope,
@@ -272,7 +283,7 @@ impl Services {
                     notice: None,
                     given: None,
                 };
-                Ok((vec![change], true))
+                Ok(([Some(change), left].into_iter().flatten().collect(), true))
             })
             .await?;
         if changed && let Some(deliver) = self.deliver() {

@@ -28,6 +28,7 @@
 
 mod acts;
 mod apply;
+mod allowance;
 mod audit;
 mod blob;
 pub mod books;

@@ -9,12 +9,14 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use youji_api::caller::Caller;
-use youji_api::{Failure, PersonId, ProgramId, PublisherId, codes};
+use youji_api::{Failure, Fields, PersonId, ProgramId, PublisherId, codes};
 
 /// How long a login code is good for, in milliseconds.
 const CODE_MS: u64 = 5 * 60 * 1_000;
 /// Codes of one person in one program that were not exchanged; the oldest go first.
 const CODES_MOST: usize = 8;
+/// Bytes of a nonce.
+const NONCE_MOST: usize = 128;
 /// How far ahead an assertion may expire, in seconds.
 const ASSERTION_SECONDS: u64 = 10 * 60;
 /// Bytes of an assertion.
@@ -28,12 +30,15 @@ pub(crate) struct LoginCode {
     pub(crate) publisher: PublisherId,
     /// Milliseconds since 1970.
     pub(crate) expires: u64,
+    /// The program's own, which the token repeats; empty: none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) nonce: String,
 }
 
 /// What a publisher's server gets for a login code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Exchanged {
-    /// A JWT (EdDSA) with `iss` (this host), `aud` (the program), `sub` (the open id), `union_id`, `iat`, `exp`, `jti`.
+    /// A JWT (EdDSA) with `iss` (this host), `aud` (the program), `sub` (the open id), `union_id`, `iat`, `exp`, `jti`, and `nonce` where the program gave one.
     pub id_token: String,
     /// Seconds until it expires.
     pub expires_in: u64,
@@ -70,8 +75,14 @@ fn no_code() -> Failure {
 }
 
 impl Services {
-    /// A code for the caller's person and program.
-    pub(crate) async fn login_code(&self, caller: &Caller) -> Result<String, Failure> {
+    /// A code for the caller's person and program. Options: "nonce", which the token repeats.
+    pub(crate) async fn login_code(&self, caller: &Caller, options: &Fields) -> Result<String, Failure> {
+        let nonce = options.text("nonce").to_owned();
+        if nonce.len() > NONCE_MOST || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(invalid(format!(
+                "\"nonce\": at most {NONCE_MOST} visible ASCII characters expected; draw it at random"
+            )));
+        }
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes).map_err(|error| Failure::new(codes::FAILED, format!("the system gave no randomness: {error}")))?;
         let code = BASE32_NOPAD.encode(&bytes).to_lowercase();
@@ -82,6 +93,7 @@ impl Services {
                 program: caller.program.clone(),
                 publisher: caller.publisher.clone(),
                 expires: self.now().saturating_add(CODE_MS),
+                nonce,
             },
             keep: CODES_MOST,
         };
@@ -120,14 +132,14 @@ impl Services {
         let hash = self.login_hash(code);
         let (of, by, used) = (program.clone(), publisher.clone(), hash.clone());
         let now = self.now();
-        let person = self
+        let (person, nonce) = self
             .commit(move |state, stamp| {
                 let known = state
                     .login_codes
                     .get(&hash)
                     .filter(|known| known.program == of && known.publisher == by);
                 let known = known.filter(|known| now.max(stamp.millis()) < known.expires).ok_or_else(no_code)?;
-                let person = known.person.clone();
+                let (person, nonce) = (known.person.clone(), known.nonce.clone());
                 let audit = Change::Audit {
                     person: person.clone(),
                     program: Some(of),
@@ -136,12 +148,12 @@ impl Services {
                     purpose: None,
                     amount: None,
                 };
-                Ok((vec![Change::LoginCodeUsed { hash: used }, audit], person))
+                Ok((vec![Change::LoginCodeUsed { hash: used }, audit], (person, nonce)))
             })
             .await?;
         let (open_id, union_id) = (self.open_id(&person, &program), self.union_id(&person, &publisher, &program));
         let issued = self.now() / 1_000;
-        let id_token = self.tokens.sign(&json!({
+        let mut claims = json!({
             "iss": issuer,
             "aud": program,
             "sub": open_id,
@@ -149,7 +161,11 @@ impl Services {
             "iat": issued,
             "exp": issued + TOKEN_SECONDS,
             "jti": self.draw_id(),
-        }));
+        });
+        if !nonce.is_empty() {
+            claims["nonce"] = nonce.into();
+        }
+        let id_token = self.tokens.sign(&claims);
         Ok(Exchanged {
             id_token,
             expires_in: TOKEN_SECONDS,

@@ -1,5 +1,6 @@
 //! Messages: allowed by the recipient per template, rendered in their language, delivered once.
 
+use crate::allowance::{is_open, spend};
 use crate::change::Change;
 use crate::keys;
 use crate::model::Message;
@@ -9,9 +10,11 @@ use crate::services::{Services, check_name, invalid, limit, not_found};
 use crate::sessions::What;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use youji_api::caller::{Caller, TemplateRule};
+use youji_api::caller::{Caller, TemplateKind, TemplateRule};
 use youji_api::{Event, Failure, Fields, PersonId, Reply, Sheet, SheetId, SheetKind, Ticket, codes};
 
+/// Templates that may be asked for at once.
+const ASKED_MOST: usize = 5;
 /// Bytes of a rendered text.
 const TEXT_MOST: usize = 2_000;
 
@@ -74,31 +77,33 @@ impl Services {
     }
 
     pub(crate) async fn subscribe(&self, caller: &Caller, names: Vec<String>) -> Result<Reply, Failure> {
-        if names.is_empty() || names.len() > 3 {
-            return Err(limit(format!("1 to 3 templates expected, {} came", names.len())));
+        if names.is_empty() || names.len() > ASKED_MOST {
+            return Err(limit(format!("1 to {ASKED_MOST} templates expected, {} came", names.len())));
         }
-        let mut titles = Vec::new();
+        let mut rules = Vec::new();
         for name in &names {
-            let title = in_language(&template(caller, name)?.title, &caller.language).to_owned();
-            titles.push((name.clone(), title));
+            rules.push(template(caller, name)?);
         }
         let ticket = self.ticket();
-        let ask: Vec<String> = {
+        let asked: Vec<&TemplateRule> = {
             let state = self.state.read();
             let mine = state.in_program(&caller.person, &caller.program);
-            let decided = |name: &&String| mine.is_some_and(|mine| mine.consents.contains_key(&scope(name)));
-            names.iter().filter(|name| !decided(name)).cloned().collect()
+            rules.into_iter().filter(|rule| is_open(mine, &scope(&rule.name), rule)).collect()
         };
+        let ask: Vec<String> = asked.iter().map(|rule| rule.name.clone()).collect();
+        let once = asked.iter().filter(|rule| rule.kind == TemplateKind::OneTime);
+        let once = once.map(|rule| rule.name.clone()).collect();
+        let title = |rule: &&TemplateRule| (rule.name.clone(), in_language(&rule.title, &caller.language).to_owned());
+        let titles = asked.iter().map(title).collect();
         if ask.is_empty() {
             self.decide_templates(caller, ticket, &names, &[], &[]).await?;
             return Ok(Reply::Ticket(ticket));
         }
-        titles.retain(|(name, _)| ask.contains(name));
         let sheet = Sheet {
             id: SheetId(self.draw()),
             program: self.program_name(&caller.program, &caller.language),
             publisher: self.publisher_name(&caller.publisher, &caller.language),
-            kind: SheetKind::Subscribe { templates: titles },
+            kind: SheetKind::Subscribe { templates: titles, once },
         };
         self.show(caller, sheet, self.asked(ticket, What::Subscribe { all: names, ask }))?;
         Ok(Reply::Ticket(ticket))
@@ -116,6 +121,11 @@ impl Services {
         let scopes: Vec<String> = ask.iter().map(|name| scope(name)).collect();
         let yes: Vec<String> = chosen.iter().map(|name| scope(name)).collect();
         let changes = self.consent_changes(caller, &scopes, |scope| yes.contains(scope));
+        // Before the consent: how many a yes is for means nothing without one.
+        let chosen: Vec<String> = ask.iter().filter(|name| chosen.contains(name)).cloned().collect();
+        if !chosen.is_empty() {
+            self.allow_more(caller, &chosen).await?;
+        }
         let mut outcome = fields("messaging.subscribe", "done");
         {
             let state = self.state.read();
@@ -157,7 +167,9 @@ impl Services {
         let sender = (caller.person.clone(), caller.program.clone(), client_id.clone(), hash.clone());
         let change = self.message_change(&recipient, &message, Some(sender))?;
         let (person, program, to, scope) = (caller.person.clone(), caller.program.clone(), recipient.clone(), scope(name));
-        let (sequence, fresh) = self
+        let rule = template.clone();
+        self.take_rate(&program, &to)?;
+        let sent = self
             .commit(move |state, _| {
                 let mine = state.in_program(&person, &program);
                 let sent = mine.and_then(|mine| mine.sent.iter().find(|(id, _, _)| *id == client_id));
@@ -170,17 +182,16 @@ impl Services {
                         )),
                     };
                 }
-                let consents = state.in_program(&to, &program).map(|theirs| &theirs.consents);
-                if !consents
-                    .and_then(|consents| consents.get(&scope))
-                    .is_some_and(|(granted, _)| *granted)
-                {
-                    return Err(Failure::new(codes::DENIED, "the recipient has not allowed this template"));
-                }
+                let theirs = state.in_program(&to, &program);
+                let left = spend(&to, &program, theirs, &scope, &rule)?;
                 let sequence = state.people.get(&to).ok_or_else(nobody)?.last_message + 1;
-                Ok((vec![change], (sequence, true)))
+                Ok(([Some(change), left].into_iter().flatten().collect(), (sequence, true)))
             })
-            .await?;
+            .await;
+        if !matches!(sent, Ok((_, true))) {
+            self.give_back_rate(&caller.program, &recipient);
+        }
+        let (sequence, fresh) = sent?;
         if fresh {
             self.tell_inbox(&recipient);
         }

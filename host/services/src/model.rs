@@ -167,6 +167,8 @@ pub struct ConsentRow {
     pub reason: String,
     /// Whether the person gives another value than their own, or none.
     pub other: bool,
+    /// For a template with one message for each yes: how many may still come.
+    pub left: Option<u32>,
 }
 
 /// What a program keeps for a person, in numbers.

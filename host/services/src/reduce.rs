@@ -41,6 +41,7 @@ enum Slot {
     Tries(PersonId),
     Profile(PersonId),
     Stored(PersonId, ProgramId, String),
+    Left(PersonId, ProgramId, String),
     Saved(PersonId, ProgramId),
     Outcome(PersonId, ProgramId, u64),
     Receipt(PersonId, u64),
@@ -123,6 +124,13 @@ impl Reducing {
                 let slot = || Slot::Stored(person.clone(), program.clone(), key.clone());
                 stored.contains_key(key).then(slot)
             }
+            Change::Left {
+                person, program, template, ..
+            } => {
+                let left = &self.state.in_program(person, program)?.left;
+                let slot = || Slot::Left(person.clone(), program.clone(), template.clone());
+                left.contains_key(template).then(slot)
+            }
             Change::Saved { person, program, .. } => {
                 let saved = self.state.in_program(person, program)?.saved;
                 saved.map(|_| Slot::Saved(person.clone(), program.clone()))
@@ -199,6 +207,7 @@ impl Reducing {
             Change::Known { person, program, .. } | Change::Consent { person, program, .. } => Some((person, program, true)),
             Change::Order { program, order, .. } => Some((&order.person, program, true)),
             Change::Stored { person, program, .. }
+            | Change::Left { person, program, .. }
             | Change::Outcome { person, program, .. }
             | Change::Taken { person, program, .. }
             | Change::Saved { person, program, .. }
@@ -258,9 +267,10 @@ impl Reducing {
             Change::Language { .. } | Change::Tries { .. } | Change::Profile { .. } => last.into(),
             Change::Consent { person, given: None, .. } if self.alive(person).is_some() => Fate::Stays,
             Change::Consent { .. } => self.consent(change),
-            Change::Stored { person, program, .. } | Change::Saved { person, program, .. } | Change::Outcome { person, program, .. } => {
-                self.fate_in(person, program, last)
-            }
+            Change::Stored { person, program, .. }
+            | Change::Left { person, program, .. }
+            | Change::Saved { person, program, .. }
+            | Change::Outcome { person, program, .. } => self.fate_in(person, program, last),
             Change::Taken { person, program, .. } => self.fate_in(person, program, false),
             Change::Row { .. } => (last || self.is_last(self.value_slot(change).as_ref(), place)).into(),
             Change::RowGone { .. } => Fate::Goes,

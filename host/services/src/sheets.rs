@@ -60,7 +60,7 @@ impl Services {
                     }
                 }
             }
-            (SheetKind::Subscribe { templates }, _) => {
+            (SheetKind::Subscribe { templates, .. }, _) => {
                 for (name, title) in templates {
                     if let Ok(rule) = template(&caller, name) {
                         in_language(&rule.title, language).clone_into(title);

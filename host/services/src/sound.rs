@@ -45,6 +45,7 @@ fn needs(change: &Change) -> [Option<&PersonId>; 2] {
         | Change::Known { person, .. }
         | Change::Consent { person, .. }
         | Change::Profile { person, .. }
+        | Change::Left { person, .. }
         | Change::Stored { person, .. }
         | Change::Outcome { person, .. }
         | Change::Taken { person, .. }
@@ -149,6 +150,12 @@ mod tests {
             Change::Profile {
                 person: person.clone(),
                 profile: sealed(),
+            },
+            Change::Left {
+                person: person.clone(),
+                program: program(),
+                template: "ready".to_owned(),
+                left: Some(1),
             },
             Change::Stored {
                 person: person.clone(),

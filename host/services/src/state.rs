@@ -69,6 +69,8 @@ pub(crate) struct PersonInProgram {
     /// Decision and when, by scope.
     pub(crate) consents: BTreeMap<String, (bool, u64)>,
     /// How each of them was asked for.
+    /// Messages that a yes is still for, of templates with one message for each yes.
+    pub(crate) left: BTreeMap<String, u32>,
     pub(crate) notices: BTreeMap<String, Notice>,
     /// Values that are given instead of the person's own, sealed, by scope.
     pub(crate) given: BTreeMap<String, Blob>,

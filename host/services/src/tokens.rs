@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// How long a token is good for, in seconds.
-pub(crate) const TOKEN_SECONDS: u64 = 60 * 60;
+pub(crate) const TOKEN_SECONDS: u64 = 5 * 60;
 /// A key signs for so long, in milliseconds.
 const KEY_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-/// A replaced key stays published for so long: the life of its last token, and as much for clocks that differ.
-const KEY_GRACE_MS: u64 = 2 * TOKEN_SECONDS * 1_000;
+/// A replaced key stays published for so long: well over the life of its last token, for clocks that differ.
+const KEY_GRACE_MS: u64 = 12 * TOKEN_SECONDS * 1_000;
 /// Keys in the file at most: somebody who rotates without end loses the oldest.
 const KEYS_MOST: usize = 16;
 

@@ -81,7 +81,11 @@ fn now(host: &Host) -> u64 {
 }
 
 async fn code(host: &Host, caller: &Caller) -> String {
-    match host.call(caller, Call::IdentityLoginCode { options: Fields::new() }).await {
+    code_with(host, caller, Fields::new()).await
+}
+
+async fn code_with(host: &Host, caller: &Caller, options: Fields) -> String {
+    match host.call(caller, Call::IdentityLoginCode { options }).await {
         Ok(Reply::Text(code)) => code,
         other => panic!("{other:?}"),
     }
@@ -137,6 +141,18 @@ async fn a_publishers_server_learns_who_it_is_and_any_library_verifies_it() {
     assert_eq!(claims["exp"].as_u64().unwrap(), now(&host) + exchanged.expires_in);
     // The random id by which the host knows the person is in none of it.
     assert!(!claims.to_string().contains(caller.person.as_str()));
+    assert!(exchanged.expires_in <= 5 * 60 && claims.get("nonce").is_none());
+    // The server's own nonce comes back, so that it knows for which of its own requests the token is.
+    let asked = code_with(&host, &caller, Fields::new().with("nonce", "n-0S6_WzA2Mj")).await;
+    let answered = Server::new(&host, 1, "noodles").exchange(&host, &asked).await.unwrap();
+    assert_eq!(
+        verified(&host, &keys, &answered.id_token, "noodles").unwrap()["nonce"],
+        "n-0S6_WzA2Mj"
+    );
+    for nonce in ["two words".to_owned(), "\n".to_owned(), "x".repeat(129)] {
+        let options = Fields::new().with("nonce", nonce);
+        assert_eq!(host.code(&caller, Call::IdentityLoginCode { options }).await, "invalid");
+    }
     // Another program does not take it, and neither does anybody once it was altered.
     assert!(verified(&host, &keys, &exchanged.id_token, "tea").unwrap_err().contains("Audience"));
     let (head, signature) = exchanged.id_token.rsplit_once('.').unwrap();

@@ -200,7 +200,9 @@ impl World {
     async fn send(&mut self) {
         self.serial += 1;
         let (from, to) = (self.session().await, self.session().await);
-        let templates = vec!["ready".to_owned()];
+        // One yes for many messages, or for one.
+        let template = if self.serial % 2 == 0 { "ready" } else { "called" };
+        let templates = vec![template.to_owned()];
         let subscribe = Call::MessagingSubscribe {
             templates,
             options: Fields::new(),
@@ -208,11 +210,11 @@ impl World {
         let sheets = self.host.heard.sheets.lock().unwrap().len();
         let _ = self.host.call(&to, subscribe).await;
         if self.host.heard.sheets.lock().unwrap().len() > sheets {
-            let _ = self.host.answer(&to, &self.host.last_sheet(&to), choose(&["ready"])).await;
+            let _ = self.host.answer(&to, &self.host.last_sheet(&to), choose(&[template])).await;
         }
         let call = Call::MessagingSend {
             to: self.host.services.open_id(&to.person, &from.program).to_string(),
-            template: "ready".to_owned(),
+            template: template.to_owned(),
             fields: Fields::new().with("number", self.serial.to_string()),
             client_id: format!("m{}", self.serial),
             options: Fields::new(),

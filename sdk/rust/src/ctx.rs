@@ -101,6 +101,14 @@ impl<M> Ctx<M> {
         Ok(self.host.identity_login_code(&[])?)
     }
 
+    /// The same; the token that the server gets for it repeats the `nonce`, at most 128 visible ASCII characters that the server drew.
+    ///
+    /// # Errors
+    /// The host's refusal.
+    pub fn login_code_with(&mut self, nonce: &str) -> Result<String, Failure> {
+        Ok(self.host.identity_login_code(&Fields::new().text("nonce", nonce).0)?)
+    }
+
     /// Asks to be paid.
     pub fn pay(&mut self, order: Order, answer: impl FnOnce(Paid) -> M + 'static) -> Ticket {
         let order = order.into_wire();
@@ -127,7 +135,7 @@ impl<M> Ctx<M> {
         self.wait("payment.act", order_no, asked, Box::new(answer))
     }
 
-    /// Asks the person to allow message templates, at most 3. Each comes as "template.NAME": "accepted" or "rejected".
+    /// Asks the person to allow message templates, at most 5. Each comes as "template.NAME": "accepted" or "rejected".
     pub fn subscribe(&mut self, templates: &[&str], answer: impl FnOnce(Outcome) -> M + 'static) -> Ticket {
         let templates: Vec<String> = templates.iter().map(|name| (*name).to_owned()).collect();
         let asked = self.host.messaging_subscribe(&templates, &[]).map_err(Failure::from);

@@ -162,6 +162,7 @@ pub(crate) struct ConsentBody {
 pub(crate) async fn set_consent(
     State(app): State<Arc<App>>,
     Extension(AtSeat(seat)): Extension<AtSeat>,
+                "left": consent.left,
     Object(body): Object<ConsentBody>,
 ) -> Result<Json<Value>, Problem> {
     complete(async move {

@@ -7,7 +7,7 @@ use crate::image;
 use crate::json::{Json, Node};
 use std::collections::BTreeMap;
 use youji_api::ProgramId;
-use youji_api::caller::{Audience, CollectionRule, TemplateRule};
+use youji_api::caller::{Audience, CollectionRule, TemplateKind, TemplateRule};
 
 /// Longest manifest, in bytes.
 const BYTES: usize = 64 << 10;
@@ -383,7 +383,7 @@ fn audience(check: &mut Check, node: &Node, path: String) -> Option<Audience> {
 
 fn template(check: &mut Check, node: &Node, path: String, pages: Option<&[String]>, lang: Option<&str>) -> Option<TemplateRule> {
     let object = check.object(node, path, "write {\"name\": …, \"title\": {\"en\": …}, \"text\": {\"en\": …}}")?;
-    check.only(&object, &["name", "title", "text", "page"]);
+    check.only(&object, &["name", "title", "text", "page", "kind"]);
     let name = name(check, &object);
     let title = texts(
         check,
@@ -430,11 +430,14 @@ fn template(check: &mut Check, node: &Node, path: String, pages: Option<&[String
             fits: &fits,
         },
     );
+    let kinds = [("long-term", TemplateKind::LongTerm), ("one-time", TemplateKind::OneTime)];
+    let kind = choice(check, &object, "kind", &kinds);
     Some(TemplateRule {
         name: name?,
         title: title?,
         text: text?,
         page: page?.unwrap_or_default(),
+        kind: kind?,
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use youji_api::call::{Order, OrderLine};
-use youji_api::caller::{Audience, Caller, CollectionRule, Requested, TemplateRule};
+use youji_api::caller::{Audience, Caller, CollectionRule, Requested, TemplateKind, TemplateRule};
 use youji_api::{
     Answer, Call, Capabilities, Deliver, Event, Failure, Fields, Gate, Moment, OpenTarget, PersonId, ProgramId, PublisherId, Recipient,
     Reply, SessionId, Sheet, SheetId, Ticket,
@@ -114,6 +114,8 @@ impl Host {
             accuracy_m: 10.0,
             name: "Hall 3".to_owned(),
         });
+        // Most tests send more than people would want.
+        config.limits.messages = usize::MAX;
         change(&mut config);
         let services = tokio::task::spawn_blocking({
             let handle = tokio::runtime::Handle::current();
@@ -307,6 +309,7 @@ pub fn requested() -> Requested {
         writers: writers.to_vec(),
     };
     use Audience::{Everyone, Owner, Party, Staff};
+    use TemplateKind::{LongTerm, OneTime};
     let texts = |zh: &str, en: &str| BTreeMap::from([("zh".to_owned(), zh.to_owned()), ("en".to_owned(), en.to_owned())]);
     Requested {
         permissions: all.into_iter().map(permission).collect(),
@@ -318,9 +321,10 @@ pub fn requested() -> Requested {
             rule("secrets", &[Owner], &[Owner]),
             rule("drops", &[Owner], &[Everyone]),
         ],
-        templates: ["ready", "late"]
+        templates: [("ready", LongTerm), ("late", LongTerm), ("called", OneTime)]
             .into_iter()
-            .map(|name| TemplateRule {
+            .map(|(name, kind)| TemplateRule {
+                kind,
                 name: name.to_owned(),
                 title: texts("取餐", "Pick up"),
                 text: texts("{number} 号好了", "Number {number} is ready"),
