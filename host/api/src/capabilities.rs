@@ -65,4 +65,7 @@ pub trait Deliver: Send + Sync {
     fn open(&self, _session: SessionId, _ticket: Ticket, _target: &OpenTarget) -> bool {
         false
     }
+
+    /// What the person may pay with a tap only in a session changed.
+    fn spending(&self, _session: SessionId) {}
 }

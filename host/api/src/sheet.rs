@@ -114,6 +114,15 @@ pub struct SheetTerms {
     pub fee: String,
     /// People of a pool, or shares of a packet.
     pub count: u32,
+    /// What is left of the spending authorisation that covers this payment, decimal: a tap is enough. Empty: none does.
+    pub spending_left: String,
+    /// Until when that stands, in milliseconds since 1970; 0: none.
+    pub spending_until: u64,
+    /// Limits of which the person may choose one with their PIN, decimal: further payments to this payee need a tap only, up to it.
+    /// Empty: none is offered.
+    pub spending_limits: Vec<String>,
+    /// For how long that would stand, in milliseconds.
+    pub spending_ms: u64,
 }
 
 /// A scope on a consent sheet.
@@ -142,4 +151,7 @@ pub struct Answer {
     /// For payment, where the person has one: their PIN.
     #[serde(default)]
     pub pin: String,
+    /// For payment with a PIN: the chosen one of the sheet's `spending_limits`; empty: no authorisation is opened.
+    #[serde(default)]
+    pub spending: String,
 }

@@ -238,6 +238,8 @@ pub mod codes {
     pub const INSUFFICIENT: &str = "insufficient-funds";
     /// The host could not do it now; nothing was changed.
     pub const FAILED: &str = "failed";
+    /// A payment needs the person's PIN: what they allowed without it is over, used up, or does not cover it.
+    pub const PIN_REQUIRED: &str = "pin-required";
     /// The disk failed in the middle: not confirmed, and known only after the host was restarted. Look it up, don't repeat it.
     pub const IN_DOUBT: &str = "in-doubt";
 }

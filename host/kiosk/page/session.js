@@ -1,7 +1,7 @@
 // One open program: its socket, its view, what it uses. The stage shows one at a time.
 
 import { h, fill, animate, setText, attr } from './dom.js';
-import { t, named, language } from './i18n.js';
+import { t, named, money, moment, language } from './i18n.js';
 import { api, Problem } from './api.js';
 import { icon } from './icons.js';
 import { iconBtn, btn, empty, skeleton, toast } from './ui.js';
@@ -54,11 +54,14 @@ export class Session {
     this.closeButton = iconBtn('close', t('bar.close'), () => this.close(), { class: 'icon-btn bar-close' });
     this.work = h('div', { class: 'bar-work', role: 'status' });
     this.banner = h('div', { class: 'bar-banner', role: 'status' });
+    this.allowed = h('ul', { class: 'bar-allowed', 'aria-live': 'polite' });
+    this.spending = [];
     this.body = h('main', { class: 'program-body', id: 'main', tabindex: '-1' }, skeleton(5));
     this.el = h(
       'section',
       { class: 'program' },
       h('header', { class: 'program-bar' }, this.backButton, this.homeButton, h('div', { class: 'bar-words' }, this.title, this.publisher), this.engineButton, languageSwitch('bar-language'), this.closeButton, this.work),
+      this.allowed,
       this.banner,
       this.body,
     );
@@ -134,10 +137,27 @@ export class Session {
     } else if (frame.t === 'inbox') this.on.inbox(frame, this);
     else if (frame.t === 'scan') this.on.scan(this, frame.ticket);
     else if (frame.t === 'idle') this.on.idle(frame.inMs);
-    else if (frame.t === 'opened') this.on.opened(frame.opened);
+    else if (frame.t === 'spending') {
+      // Their clocks may differ.
+      this.spending = frame.spending.map((one) => ({ ...one, over: performance.now() + one.inMs }));
+      this.drawSpending();
+    } else if (frame.t === 'opened') this.on.opened(frame.opened);
     else if (frame.t === 'not-opened') this.on.notOpened(new Problem(frame.problem, { where: 'open' }));
     else if (frame.t === 'ended') this.finish(frame);
     return true;
+  }
+
+  // What may be paid here with a tap only, and a way to end it.
+  drawSpending() {
+    clearTimeout(this.spendingTimer);
+    const stands = this.spending.filter(({ over }) => over > performance.now());
+    fill(
+      this.allowed,
+      stands.map((one) =>
+        h('li', {}, icon('shield'), h('span', { dir: 'auto', text: t('spending.stands', { payee: one.payee, left: money(one.left, one.currency), until: moment(one.until) }) }), btn(t('spending.end'), () => this.socket.send({ t: 'endSpending', id: one.id }), { tone: 'quiet', busyWhile: false })),
+      ),
+    );
+    if (stands.length) this.spendingTimer = setTimeout(() => this.drawSpending(), Math.max(500, Math.min(...stands.map(({ over }) => over)) - performance.now()));
   }
 
   used(frame) {
@@ -233,6 +253,7 @@ export class Session {
     clearTimeout(this.workTimer);
     clearTimeout(this.lostTimer);
     clearTimeout(this.closeTimer);
+    clearTimeout(this.spendingTimer);
     this.socket?.end();
     this.sheets?.clear();
     this.tree?.destroy();

@@ -22,6 +22,7 @@ export class Sheets {
 
   open(sheet, problem) {
     if (this.now?.sheet.id === sheet.id && this.now.language !== language()) return this.translate(sheet);
+    if (this.now?.sheet.id === sheet.id && Boolean(this.now.sheet.pin) !== Boolean(sheet.pin)) return this.asks(sheet, problem);
     if (this.now?.sheet.id === sheet.id) return this.again(problem);
     const at = this.queue.findIndex((other) => other.id === sheet.id);
     if (at >= 0) this.queue[at] = sheet;
@@ -68,10 +69,21 @@ export class Sheets {
     this.draw(sheet, true);
     now.dialog.close(true);
     inputs(this.now).forEach((input, index) => {
-      if (input.type === 'checkbox') input.checked = old[index]?.checked ?? true;
+      if (input.type === 'checkbox' || input.type === 'radio') input.checked = old[index]?.checked ?? true;
       else input.value = old[index]?.value ?? '';
     });
     this.now.dialog.el.querySelector(`[data-language=${language()}]`)?.focus();
+  }
+
+  // What a tap was enough for needs the PIN now: the same sheet with a field for it, and why.
+  asks(sheet, problem) {
+    const { now } = this;
+    this.now = null;
+    clearTimeout(now.timer);
+    this.draw(sheet, true);
+    now.dialog.close(true);
+    fill(this.now.problem, problem ? problemBox(new Problem(problem, { where: sheet.kind })) : null);
+    this.now.pin?.focus();
   }
 
   // An answer was not taken, such as a wrong PIN: the sheet stays.
@@ -102,7 +114,7 @@ export class Sheets {
       if (accepted && (yes.getAttribute('aria-disabled') === 'true' || performance.now() - at < ARM_MS)) return;
       if (accepted && now.pin && !/^\d{4,12}$/.test(now.pin.value)) return now.pin.focus();
       now.answered = true;
-      this.session.socket.send({ t: 'answer', id: sheet.id, accepted, chosen: accepted ? parts.chosen() : [], values: accepted ? parts.values?.() : undefined, pin: now.pin?.value ?? '', afterMs: Math.round(performance.now() - at) });
+      this.session.socket.send({ t: 'answer', id: sheet.id, accepted, chosen: accepted ? parts.chosen() : [], values: accepted ? parts.values?.() : undefined, pin: now.pin?.value ?? '', spending: accepted ? (parts.spending?.() ?? '') : '', afterMs: Math.round(performance.now() - at) });
       // A refusal needs no confirmation; a payment is under way until the host says that the sheet is gone.
       if (!accepted) this.drop().then(() => this.next());
       else {
@@ -190,6 +202,20 @@ function payNotes({ terms, payee, currency }) {
   return said.length ? h('div', { class: 'sheet-terms' }, icon('shield'), h('div', {}, said.map((text) => h('p', { dir: 'auto', text })))) : null;
 }
 
+// Off unless chosen: further payments to the same payee with a tap only.
+function spendingWays({ pin, affordable, payee, currency, terms }) {
+  if (!pin || affordable === false || !terms?.spendingLimits?.length) return null;
+  const name = uid();
+  const way = (value, words) =>
+    h('label', { class: 'w-option' }, h('input', { type: 'radio', name, value, checked: value === '' }), h('span', { class: 'w-option-mark radio' }), h('span', { class: 'w-option-words' }, h('span', { text: words })));
+  return h(
+    'fieldset',
+    { class: 'sheet-spending' },
+    h('legend', { class: 'field-label', dir: 'auto', text: t('sheet.spending', { payee, n: Math.round(terms.spendingMs / 60000) }) }),
+    h('div', { class: 'w-options style-chips' }, way('', t('sheet.spending-no')), terms.spendingLimits.map((limit) => way(limit, t('sheet.spending-yes', { limit: money(limit, currency) })))),
+  );
+}
+
 /** What a scope is called by the host. */
 export const scopeName = (scope) => tOr(`scope.${scope}`, scope.startsWith('message.') ? `${t('scope.messaging')} · ${scope.slice(8)}` : scope);
 
@@ -221,6 +247,7 @@ const KINDS = {
     const after = (Number(sheet.balance) - Number(sheet.amount)).toFixed(3);
     const pinId = uid();
     const mode = sheet.terms?.mode || 'pay';
+    const ways = spendingWays(sheet);
     const verb = tOr(`sheet.verb.${mode}`, t('sheet.payment'));
     // Money that is held already left the balance when it was reserved.
     const held = mode === 'release' || mode === 'charge';
@@ -234,6 +261,7 @@ const KINDS = {
           ? h('dl', { class: 'w-facts sheet-lines', 'aria-label': t('sheet.lines') }, sheet.lines.map(([title, quantity, sum]) => h('div', { class: 'w-fact' }, h('dt', {}, h('span', { text: title, dir: 'auto' }), quantity > 1 ? h('span', { class: 'sheet-times', text: ` × ${quantity}` }) : null), h('dd', { text: money(sum, sheet.currency) }))))
           : null,
         payNotes(sheet),
+        sheet.terms?.spendingLeft ? h('div', { class: 'sheet-terms sheet-tap' }, icon('shield'), h('p', { dir: 'auto', text: t('sheet.tap', { left: money(sheet.terms.spendingLeft, sheet.currency), payee: sheet.payee, until: moment(sheet.terms.spendingUntil) }) })) : null,
         held ? null : h('dl', { class: 'w-facts sheet-wallet' }, h('div', { class: 'w-fact' }, h('dt', { text: t(mode === 'payout' ? 'sheet.merchant-balance' : 'sheet.balance') }), h('dd', { text: money(sheet.balance, sheet.currency) })), sheet.affordable === false ? null : h('div', { class: 'w-fact' }, h('dt', { text: t('sheet.after') }), h('dd', { text: money(after, sheet.currency) }))),
         sheet.affordable === false ? h('p', { class: 'field-error', role: 'alert' }, icon('alert'), h('span', { text: t('sheet.short') })) : null,
         sheet.pin && sheet.affordable !== false
@@ -245,6 +273,7 @@ const KINDS = {
       ready: sheet.affordable !== false,
       chosen: () => [],
     };
+      spending: () => ways?.querySelector('input:checked')?.value ?? '',
   },
   open(sheet) {
     return {

@@ -16,7 +16,32 @@ use youji_services::{Directory, Openable};
 pub(crate) struct Post {
     // Weak: sessions of the runtime hold the gate, which holds the services, which hold this.
     runtime: Weak<Runtime>,
-    screens: RwLock<HashMap<SessionId, Arc<Screen>>>,
+    screens: RwLock<Screens>,
+}
+
+#[derive(Default)]
+struct Screens {
+    all: HashMap<SessionId, Arc<Screen>>,
+    /// Each message asks for the screens of one person only.
+    of: HashMap<PersonId, Vec<(SessionId, Arc<Screen>)>>,
+}
+
+impl Screens {
+    fn add(&mut self, session: SessionId, screen: Arc<Screen>) {
+        self.remove(session);
+        self.of.entry(screen.person().clone()).or_default().push((session, screen.clone()));
+        self.all.insert(session, screen);
+    }
+
+    fn remove(&mut self, session: SessionId) {
+        let Some(screen) = self.all.remove(&session) else { return };
+        if let Some(theirs) = self.of.get_mut(screen.person()) {
+            theirs.retain(|(other, _)| *other != session);
+            if theirs.is_empty() {
+                self.of.remove(screen.person());
+            }
+        }
+    }
 }
 
 impl Post {
@@ -28,17 +53,16 @@ impl Post {
     }
 
     pub(crate) fn open(&self, session: SessionId, person: &PersonId, language: &str) {
-        self.screens
-            .write()
-            .insert(session, Arc::new(Screen::new(person.clone(), language)));
+        let screen = Arc::new(Screen::new(person.clone(), language));
+        self.screens.write().add(session, screen);
     }
 
     pub(crate) fn close(&self, session: SessionId) {
-        self.screens.write().remove(&session);
+        self.screens.write().remove(session);
     }
 
     pub(crate) fn screen(&self, session: SessionId) -> Option<Arc<Screen>> {
-        self.screens.read().get(&session).cloned()
+        self.screens.read().all.get(&session).cloned()
     }
 }
 
@@ -61,8 +85,14 @@ impl Deliver for Post {
     }
 
     fn inbox(&self, person: &PersonId, sequence: u64) {
-        for screen in self.screens.read().values().filter(|screen| screen.person() == person) {
-            screen.announce(sequence);
+        if let Some(theirs) = self.screens.read().of.get(person) {
+            theirs.iter().for_each(|(_, screen)| screen.announce(sequence));
+        }
+    }
+
+    fn spending(&self, session: SessionId) {
+        if let Some(screen) = self.screen(session) {
+            screen.spending_changed();
         }
     }
 

@@ -207,6 +207,7 @@ impl From<Failure> for Problem {
                 "Not confirmed",
                 "Don't do it again yet: tell the staff, and look at your receipts once the host was restarted.",
             ),
+            codes::PIN_REQUIRED => (403, "The PIN is needed", "Enter your PIN."),
             codes::UNSUPPORTED => (501, "Not offered here", "Do without it, or ask the staff."),
             _ => (
                 503,

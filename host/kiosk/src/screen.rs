@@ -21,6 +21,8 @@ pub struct ScreenState {
     pub opens: Vec<(Ticket, OpenTarget)>,
     /// Highest sequence number of the person's inbox that was announced; 0 for none.
     pub inbox: u64,
+    /// Rises when what may be paid here with a tap only changes.
+    pub spending: u64,
     /// When the session is unloaded unless the person does something; none while there is no warning.
     pub idle_at: Option<Instant>,
     /// Which screen has it: rises when another one takes over.
@@ -144,6 +146,10 @@ impl Screen {
             state.inbox = state.inbox.max(sequence);
             newer
         });
+    }
+
+    pub(crate) fn spending_changed(&self) {
+        self.state.send_modify(|state| state.spending += 1);
     }
 
     pub(crate) fn warn_idle(&self, at: Option<Instant>) {

@@ -6,6 +6,7 @@ use crate::outcomes::fields_of;
 use crate::services::{Services, not_found, store_failure};
 use crate::sessions::Live;
 use async_trait::async_trait;
+use std::sync::Arc;
 use youji_api::caller::Caller;
 use youji_api::{Call, Capabilities, Event, Failure, OpenId, PersonId, ProgramId, Reply, SavedState, Ticket, codes};
 
@@ -94,6 +95,7 @@ impl Capabilities for Services {
             return Vec::new();
         };
         let counts = [
+        self.note_ended(&caller.person, live.spending).await;
             ("watches", live.watches.len()),
             ("timers", live.timers.len()),
             ("scans", live.scans.len()),
@@ -105,7 +107,8 @@ impl Capabilities for Services {
             if let Some(deliver) = self.deliver() {
                 deliver.withdraw(caller.session, sheet);
             }
-            self.lapse(&live.caller, asked, fields_of("expired")).await;
+            let by = asked.caller.clone().unwrap_or_else(|| Arc::clone(&live.caller));
+            self.lapse(&by, asked, fields_of("expired")).await;
         }
         if let Err(failure) = self.save(caller, saved).await {
             tracing::warn!(%failure, session = %caller.session, "saved state was not kept");

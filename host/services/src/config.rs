@@ -162,6 +162,10 @@ pub struct ServiceLimits {
     pub pin_tries: u32,
     /// How long a lock-out lasts.
     pub pin_lock: Duration,
+    /// The largest limit of a spending authorisation, in minor units; 0: there are none.
+    pub spending_amount: u64,
+    /// How long a spending authorisation stands.
+    pub spending_age: Duration,
 }
 
 impl Default for ServiceLimits {
@@ -191,6 +195,8 @@ impl Default for ServiceLimits {
             sheet_age: Duration::from_secs(10 * 60),
             pin_tries: 5,
             pin_lock: Duration::from_secs(5 * 60),
+            spending_amount: 50_000,
+            spending_age: Duration::from_secs(5 * 60),
         }
     }
 }

@@ -66,6 +66,7 @@ impl Services {
             ticket,
             until: self.now().saturating_add(age),
             what,
+            caller: None,
         }
     }
 

@@ -51,6 +51,7 @@ impl Services {
             tracing::warn!(%failure, "the day's counts wait");
         }
         self.lapse_old().await;
+        self.lapse_spendings().await;
         self.settle_due().await;
         self.close_ended().await;
         self.forget_leaving().await;

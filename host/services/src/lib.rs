@@ -15,6 +15,7 @@
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
 //! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
 //! | `merchants`, `order`, `payment`, `confirm`, `money` | who is paid, what an order must be, its sheet, the one act of a payment |
+//! | `spending` | what a person allows to be paid with a tap only, after a PIN |
 //! | `acts`, `moves`, `settle`, `due` | what is done with orders that are paid or held: by people, and by time |
 //! | `flow`, `legs`, `packet`, `receipts`, `say` | what is held; ledger transfers; shares; signed receipts; the host's own words |
 //! | [`books`], `statement` | the log replayed and checked from outside, statements and exports |
@@ -74,6 +75,7 @@ pub mod sign;
 mod small;
 mod sound;
 mod state;
+mod spending;
 mod statement;
 mod storage;
 mod tokens;
@@ -91,3 +93,4 @@ pub use money::CURRENCIES;
 pub use profile::PROFILE_FIELDS;
 pub use services::{OpenError, Services};
 pub use statement::{ExportFormat, Statement, StatementLine};
+pub use spending::Spending;

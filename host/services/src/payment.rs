@@ -52,17 +52,19 @@ impl Services {
             return Ok(Reply::Ticket(ticket));
         }
         self.withdraw_order(caller, &order.order_no);
-        let sheet = self.payment_sheet(caller, &order, &terms, &known, &payee.name);
+        let open = Arc::new(OpenOrder {
+            order,
+            terms,
+            payee: payee.name,
+            ticket,
+        });
+        let sheet = self.payment_sheet(caller, &open, &known);
         let age = u64::try_from(self.config.limits.sheet_age.as_millis()).unwrap_or(u64::MAX);
         let asked = Asked {
             ticket,
-            until: self.now().saturating_add(terms.sheet_ms.map_or(age, |own| own.min(age))),
-            what: What::Payment(Arc::new(OpenOrder {
-                order,
-                terms,
-                payee: payee.name,
-                ticket,
-            })),
+            until: self.now().saturating_add(open.terms.sheet_ms.map_or(age, |own| own.min(age))),
+            what: What::Payment(open),
+            caller: None,
         };
         self.show(caller, sheet, asked)?;
         Ok(Reply::Ticket(ticket))
@@ -180,7 +182,8 @@ impl Services {
         .await
     }
 
-    fn payment_sheet(&self, caller: &Caller, order: &Order, terms: &Terms, known: &OrderState, payee: &Names) -> Sheet {
+    pub(crate) fn payment_sheet(&self, caller: &Caller, open: &OpenOrder, known: &OrderState) -> Sheet {
+        let OpenOrder { order, terms, payee, .. } = open;
         let decimal = |amount: u64| money::decimal(amount, &order.currency);
         let line = |line: &youji_api::call::OrderLine| {
             let sign = if line.options.text("kind") == "discount" { "-" } else { "" };
@@ -208,6 +211,17 @@ impl Services {
             .as_ref()
             .map(|(_, size)| *size)
             .or(terms.shares.map(|(shares, _)| shares));
+        let mut said = SheetTerms {
+            mode: mode.to_owned(),
+            until: known.flow.until,
+            at_expiry: at_expiry.to_owned(),
+            fee: if terms.fee > 0 { decimal(terms.fee) } else { String::new() },
+            count: count.unwrap_or(0),
+            ..SheetTerms::default()
+        };
+        if pin {
+            self.spending_terms(caller, open, &mut said);
+        }
         Sheet {
             id: SheetId(self.draw()),
             program: self.program_name(&caller.program, &caller.language),
@@ -220,14 +234,8 @@ impl Services {
                 lines: order.lines.iter().map(line).collect(),
                 balance: decimal(balance),
                 affordable: balance >= order.amount,
-                pin,
-                terms: Box::new(SheetTerms {
-                    mode: mode.to_owned(),
-                    until: known.flow.until,
-                    at_expiry: at_expiry.to_owned(),
-                    fee: if terms.fee > 0 { decimal(terms.fee) } else { String::new() },
-                    count: count.unwrap_or(0),
-                }),
+                pin: pin && said.spending_left.is_empty(),
+                terms: Box::new(said),
             },
         }
     }

@@ -70,7 +70,7 @@ impl Services {
     pub(crate) async fn check_pin_of(&self, person: &PersonId, pin: &str) -> Result<(), Failure> {
         let (limits, id) = (&self.config.limits, person.clone());
         let (most, lock) = (limits.pin_tries, u64::try_from(limits.pin_lock.as_millis()).unwrap_or(u64::MAX));
-        self.commit(move |state, stamp| {
+        let locks = self.commit(move |state, stamp| {
             let Some(person) = state.people.get(&id) else { return Err(wrong()) };
             let now = stamp.millis();
             if now < person.locked_until {
@@ -83,11 +83,15 @@ impl Services {
                 tries,
                 locked_until,
             };
-            Ok((vec![change], ()))
-        })
-        .await?;
+            Ok((vec![change], locked_until > 0))
+        });
+        let locks = locks.await?;
         let hash = self.profile(person).ok_or_else(wrong)?.pin;
         if !self.matches(Some(hash), pin).await? {
+            // Somebody guesses: from here on nothing goes without the PIN.
+            if locks {
+                self.end_spendings_of(person).await;
+            }
             return Err(wrong());
         }
         let change = Change::Tries {

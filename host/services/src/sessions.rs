@@ -3,6 +3,7 @@
 use crate::acts::OpenAct;
 use crate::model::LogLine;
 use crate::payment::OpenOrder;
+use crate::spending::Allowed;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -19,6 +20,8 @@ pub(crate) struct Live {
     pub(crate) opening: HashSet<Ticket>,
     pub(crate) sheets: HashMap<SheetId, Asked>,
     pub(crate) log: VecDeque<LogLine>,
+    /// What the person allowed to be paid here with a tap only, oldest first.
+    pub(crate) spending: Vec<Allowed>,
 }
 
 impl Live {
@@ -31,6 +34,7 @@ impl Live {
             opening: HashSet::new(),
             sheets: HashMap::new(),
             log: VecDeque::new(),
+            spending: Vec::new(),
         }
     }
 }
@@ -56,6 +60,15 @@ pub(crate) struct Asked {
     /// Milliseconds since 1970.
     pub(crate) until: u64,
     pub(crate) what: What,
+    /// For whom it was asked, where that is not the session's own caller.
+    pub(crate) caller: Option<Arc<Caller>>,
+}
+
+impl Asked {
+    /// For whom it was asked.
+    pub(crate) fn by(&self, live: &Live) -> Arc<Caller> {
+        Arc::clone(self.caller.as_ref().unwrap_or(&live.caller))
+    }
 }
 
 /// The act that an answer carries out.

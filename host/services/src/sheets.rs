@@ -10,7 +10,7 @@ use std::sync::Arc;
 use youji_api::caller::Caller;
 use youji_api::{Answer, Event, Failure, Fields, SessionId, Sheet, SheetId, SheetKind, codes};
 
-fn gone() -> Failure {
+pub(crate) fn gone() -> Failure {
     not_found("no such sheet is open in this session; it may have been answered or withdrawn")
 }
 
@@ -45,7 +45,7 @@ impl Services {
         let mut said = sheet.clone();
         let known = self.live.lock().get(&session).and_then(|live| {
             let asked = live.sheets.get(&sheet.id)?;
-            Some((live.caller.clone(), asked.what.clone()))
+            Some((asked.by(live), asked.what.clone()))
         });
         let Some((caller, what)) = known.filter(|(caller, _)| *caller.language != *language) else {
             return said;
@@ -126,27 +126,41 @@ impl Services {
     }
 
     async fn answer_now(&self, session: SessionId, sheet: SheetId, answer: Answer) -> Result<(), Failure> {
-        let (caller, payment) = {
+        let (caller, payment, limit) = {
             let live = self.live.lock();
             let live = live.get(&session).ok_or_else(gone)?;
             let asked = live.sheets.get(&sheet).ok_or_else(gone)?;
             if let What::Consent { scopes, .. } = &asked.what {
                 check_values(scopes, &answer)?;
             }
-            (live.caller.clone(), matches!(asked.what, What::Payment(_) | What::Act(_)))
+            let caller = asked.by(live);
+            let limit = self.chosen_limit(&caller, asked, &answer)?;
+            (caller, matches!(asked.what, What::Payment(_) | What::Act(_)), limit)
         };
         let has_pin = || self.state.read().people.get(&caller.person).is_some_and(|person| person.has_pin);
-        if payment && answer.accepted && has_pin() {
+        let guarded = payment && answer.accepted && has_pin();
+        if guarded && !answer.pin.is_empty() {
             self.check_pin_of(&caller.person, &answer.pin).await?;
         }
         // Whoever takes the sheet out answers it; a second answer finds none.
-        let taken = self.live.lock().get_mut(&session).and_then(|live| live.sheets.remove(&sheet));
-        let asked = taken.ok_or_else(gone)?;
+        let (asked, covered) = if guarded && answer.pin.is_empty() {
+            let (asked, covered) = self.take_covered(session, sheet)?;
+            (asked, Some(covered))
+        } else {
+            let taken = self.live.lock().get_mut(&session).and_then(|live| live.sheets.remove(&sheet));
+            (taken.ok_or_else(gone)?, None)
+        };
         let expired = asked.until < self.now();
         let done = match expired {
             true => Err(not_found("this sheet has expired; nothing was done")),
             false => self.carry(&caller, &asked, answer).await,
         };
+        if let Some(covered) = covered {
+            let in_doubt = done.as_ref().is_err_and(|failure| failure.code == codes::IN_DOUBT);
+            self.settle_taken(&caller, &asked, covered, in_doubt).await;
+        } else if let Some(limit) = limit.filter(|_| guarded && done.is_ok()) {
+            self.open_spending(&caller, &asked, limit).await;
+        }
         let Err(failure) = done else { return Ok(()) };
         // Its program learns that nothing came of it.
         match failure.code.as_str() {
@@ -218,7 +232,7 @@ impl Services {
                 .map(|(id, _)| *id)
                 .collect();
             for id in ids {
-                old.extend(live.sheets.remove(&id).map(|asked| (*session, id, live.caller.clone(), asked)));
+                old.extend(live.sheets.remove(&id).map(|asked| (*session, id, asked.by(live), asked)));
             }
         }
         for (session, id, caller, asked) in old {

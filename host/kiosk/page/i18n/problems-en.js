@@ -74,6 +74,7 @@ export const problems = {
   denied: ['Not allowed', 'It was not permitted; nothing was done.', 'Check what you entered, or ask the staff.'],
   'denied@sign-in': ['Code or PIN is wrong', 'They do not belong together; you are not signed in.', 'Check both and try again.'],
   'denied@payment': ['The PIN is wrong', 'Nothing was paid.', 'Enter it again.'],
+  'pin-required': ['Your PIN is needed', 'What you allowed without it is over, or does not cover this. Nothing was paid.', 'Enter your PIN, or don’t pay.'],
   'denied@operator': ['That is not the PIN', 'You are not signed in.', 'It stands on the terminal where the host was started.'],
   forbidden: ['Not allowed', 'This is not yours to do; nothing was changed.', 'Ask the staff.'],
   'forbidden@open': ['It does not open from here', 'That program lets only some programs open it.', 'Scan its own code.'],

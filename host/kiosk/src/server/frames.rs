@@ -39,12 +39,18 @@ pub(crate) enum FromPage {
         #[serde(default)]
         pin: String,
         #[serde(default)]
+        spending: String,
+        #[serde(default)]
         after_ms: Option<f64>,
     },
     Scanned {
         ticket: TicketText,
         #[serde(default)]
         text: Option<String>,
+    },
+    /// What was allowed without a PIN ends.
+    EndSpending {
+        id: SheetId,
     },
     Visible {
         shown: bool,
@@ -104,6 +110,10 @@ pub(crate) enum ToPage<'a> {
     Scan {
         ticket: String,
     },
+    /// What the person may pay here with a tap only; whole each time.
+    Spending {
+        spending: serde_json::Value,
+    },
     /// Another program was opened for this one.
     Opened {
         opened: serde_json::Value,
@@ -161,6 +171,9 @@ mod tests {
             r#"{"t":"scanned","ticket":"18446744073709551615","text":null}"#,
             |frame| matches!(frame, FromPage::Scanned { ticket, text: None } if ticket.number() == Some(u64::MAX)),
         );
+        check(r#"{"t":"endSpending","id":"00000000000000ff"}"#, |frame| {
+            matches!(frame, FromPage::EndSpending { id: SheetId(255) })
+        });
         check(r#"{"t":"stay"}"#, |frame| matches!(frame, FromPage::Stay));
         check(r#"{"t":"of-a-later-page","x":1}"#, |frame| matches!(frame, FromPage::Unknown));
         assert!(serde_json::from_str::<FromPage>(r#"{"t":"event"}"#).is_err());

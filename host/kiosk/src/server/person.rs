@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use youji_api::ProgramId;
 use youji_runtime::EndReason;
-use youji_services::{Message, Names, Person};
+use youji_services::{Message, Names, Person, Spending};
 
 pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
     let publishers = host.registry.publishers();
@@ -71,6 +71,22 @@ pub(crate) fn message_json(message: &Message, name: &Value) -> Value {
         "page": message.page,
         "read": message.read,
     })
+}
+
+/// What may be paid with a tap only, as a page gets it.
+pub(crate) fn spending_json(standing: &[Spending], now: u64, language: &str) -> Value {
+    let line = |spending: &Spending| {
+        json!({
+            "id": spending.id,
+            "payee": spending.payee.in_language(language),
+            "limit": decimal(spending.limit, &spending.currency),
+            "left": decimal(spending.left, &spending.currency),
+            "currency": spending.currency,
+            "until": spending.until,
+            "inMs": spending.until.saturating_sub(now),
+        })
+    };
+    standing.iter().map(line).collect()
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use super::bucket::Bucket;
 use super::frames::{FromPage, ToPage};
 use super::guard::AtSeat;
 use super::net::stopped;
-use super::person::{message_json, program_name, speak};
+use super::person::{message_json, program_name, speak, spending_json};
 use super::seats::{Found, Here, Seat};
 use super::visit::{open_here, opened_json};
 use crate::open::{OpenRequest, Target};
@@ -181,6 +181,7 @@ struct Known {
     sheets: HashSet<SheetId>,
     scans: HashSet<Ticket>,
     inbox: u64,
+    spending: u64,
     idle_at: Option<Instant>,
 }
 
@@ -347,6 +348,7 @@ impl Line<'_> {
                 chosen,
                 values,
                 pin,
+                spending,
                 after_ms,
             } => {
                 let answer = Answer {
@@ -354,8 +356,17 @@ impl Line<'_> {
                     chosen,
                     values,
                     pin,
+                    spending,
                 };
                 self.answer(id, answer, after_ms);
+            }
+            FromPage::EndSpending { id } => {
+                let (app, session) = (Arc::clone(self.app), session.id());
+                tokio::spawn(async move {
+                    if let Err(failure) = app.host.services.end_spending(session, id).await {
+                        tracing::debug!(code = failure.code, "a spending authorisation");
+                    }
+                });
             }
             FromPage::Scanned { ticket, text } => self.scanned(ticket.number(), text),
             FromPage::Hello { language, .. } => {
@@ -495,6 +506,13 @@ impl Line<'_> {
             let unread = self.app.host.services.person(&self.seat.person).map_or(0, |person| person.unread);
             let sequence = state.inbox;
             send(socket, &ToPage::Inbox { sequence, unread }).await?;
+        }
+        if state.spending != self.known.spending {
+            self.known.spending = state.spending;
+            let standing = self.app.host.services.spendings(self.session.id());
+            let now = self.app.host.config.clock.now_ms();
+            let spending = spending_json(&standing, now, &self.screen.language());
+            send(socket, &ToPage::Spending { spending }).await?;
         }
         if state.idle_at != self.known.idle_at {
             self.known.idle_at = state.idle_at;
