@@ -307,6 +307,9 @@ impl State {
                 }
                 if let Some(value) = value {
                     storage.insert(key.clone(), (*bytes, length(value)));
+                    put_pieces(effects, &at, &value.0);
+                }
+            }
             Change::Left {
                 person,
                 program,
@@ -318,9 +321,6 @@ impl State {
                     Some(left) => all.insert(template.clone(), *left),
                     None => all.remove(template),
                 };
-            }
-                    put_pieces(effects, &at, &value.0);
-                }
             }
             Change::Outcome {
                 person,

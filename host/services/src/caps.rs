@@ -94,8 +94,8 @@ impl Capabilities for Services {
         let Some(live) = self.live.lock().remove(&caller.session) else {
             return Vec::new();
         };
-        let counts = [
         self.note_ended(&caller.person, live.spending).await;
+        let counts = [
             ("watches", live.watches.len()),
             ("timers", live.timers.len()),
             ("scans", live.scans.len()),

@@ -181,8 +181,8 @@ impl Services {
                 at: *at,
                 reason: mine.notices.get(scope).map_or_else(String::new, |notice| notice.reason.clone()),
                 other: mine.given.contains_key(scope),
-            }));
                 left: scope.strip_prefix("message.").and_then(|template| mine.left.get(template)).copied(),
+            }));
         }
         rows
     }
@@ -265,7 +265,6 @@ impl Services {
                 if *before == granted {
                     return Ok((Vec::new(), false));
                 }
-                let change = Change::Consent {
                 // A yes to a template that is for single messages is for one here too.
                 let template = scope.strip_prefix("message.").unwrap_or_default().to_owned();
                 let mine = state.in_program(&own, &of);
@@ -276,6 +275,7 @@ impl Services {
                     template,
                     left: Some(u32::from(granted)),
                 });
+                let change = Change::Consent {
                     person: own,
                     program: of,
                     scope,

@@ -68,9 +68,9 @@ pub(crate) struct PersonInProgram {
     pub(crate) open_id: Option<OpenId>,
     /// Decision and when, by scope.
     pub(crate) consents: BTreeMap<String, (bool, u64)>,
-    /// How each of them was asked for.
     /// Messages that a yes is still for, of templates with one message for each yes.
     pub(crate) left: BTreeMap<String, u32>,
+    /// How each of them was asked for.
     pub(crate) notices: BTreeMap<String, Notice>,
     /// Values that are given instead of the person's own, sealed, by scope.
     pub(crate) given: BTreeMap<String, Blob>,
