@@ -267,13 +267,14 @@ const KINDS = {
         sheet.pin && sheet.affordable !== false
           ? h('div', { class: 'field' }, h('label', { class: 'field-label', for: pinId, text: t('sheet.pin') }), h('input', { class: 'input pin', id: pinId, type: 'password', inputmode: 'numeric', autocomplete: 'off', maxlength: '12', 'data-pin': true }))
           : null,
+        ways,
       ],
       yes: mode === 'pay' ? t('sheet.pay', { amount }) : t('sheet.do', { verb: tOr(`sheet.yes.${mode}`, verb), amount }),
       no: mode === 'pay' ? t('sheet.no-pay') : t('sheet.no'),
       ready: sheet.affordable !== false,
       chosen: () => [],
-    };
       spending: () => ways?.querySelector('input:checked')?.value ?? '',
+    };
   },
   open(sheet) {
     return {

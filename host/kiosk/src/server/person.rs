@@ -162,6 +162,7 @@ pub(crate) async fn consents(State(app): State<Arc<App>>, Extension(AtSeat(seat)
                 "at": consent.at,
                 "reason": consent.reason,
                 "other": consent.other,
+                "left": consent.left,
             })
         })
         .collect();
@@ -178,7 +179,6 @@ pub(crate) struct ConsentBody {
 pub(crate) async fn set_consent(
     State(app): State<Arc<App>>,
     Extension(AtSeat(seat)): Extension<AtSeat>,
-                "left": consent.left,
     Object(body): Object<ConsentBody>,
 ) -> Result<Json<Value>, Problem> {
     complete(async move {
