@@ -18,7 +18,8 @@ use youji_bench::client::{PATIENCE, Seat};
 use youji_kiosk::server::routes::routes;
 use youji_kiosk::{Host, Server};
 use youji_package::{
-    Address, ImageKind, Issuer, Manifest, Origin, Package, PackageLimits, ScanCode, ScanKey, ScanKeys, Translation, Verifier, classify,
+    Address, EmvCode, ImageKind, Issuer, Manifest, Origin, Package, PackageLimits, ScanCode, ScanKey, ScanKeys, Translation, Verifier,
+    classify,
 };
 
 fn seconds() -> Duration {
@@ -157,6 +158,51 @@ fn scan_codes_and_addresses() {
             assert_eq!(parsed.to_string().parse::<Address>().as_ref(), Ok(&parsed), "{text:?}");
         }
     });
+}
+
+/// Payment codes of others and of ours, with a checksum that fits whatever became of them as often as not.
+#[test]
+fn payment_codes() {
+    let good = [
+        "00020101021229370016A0000006770101110113006680111111153037645802TH540520.15630442BE",
+        "00020101021229300012D156000000000510A93FO3230Q31280012D15600000001030812345678520441115802CN5914BEST TRANSPORT6007BEIJING64200002ZH0104最佳运输0202北京540523.7253031565502016233030412340603***0708A60086670902ME91320016A0112233449988770708123456786304A13A",
+        "00020101021226410012cn.youji.pay0116abcdefghijklmnop0201x5204581253031565802CN5901n6001c6304FFFF",
+    ];
+    let words = [
+        "6304",
+        "0012cn.youji.pay",
+        "54051e999",
+        "5303156",
+        "62",
+        "99",
+        "00",
+        "0100",
+        "\u{202e}",
+        "北京",
+        "\0",
+        "+1",
+    ];
+    let mut read = 0_u64;
+    fuzz("payment codes", |random| {
+        let mut text = mutated_text(random, good.choose(random).copied().unwrap_or(""), &words);
+        if random.random_bool(0.7) && text.len() > 4 {
+            let end = text.char_indices().rev().nth(7).map_or(0, |(at, _)| at);
+            text.truncate(end);
+            text = youji_package::emv::seal(&text);
+        }
+        let Ok(code) = text.parse::<EmvCode>() else { return };
+        read += 1;
+        assert!(
+            code.accounts.len() <= 50 && code.amount != Some(0) && code.country.len() == 2,
+            "{text:?}"
+        );
+        assert!(!code.schemes().is_empty() && text.trim().chars().count() <= 512, "{text:?}");
+        // What is written again says the same, in the order of the ids.
+        if let Ok(again) = code.issue() {
+            assert_eq!(again.parse::<EmvCode>().as_ref(), Ok(&code), "{text:?}");
+        }
+    });
+    assert!(read > 0, "some of them were read");
 }
 
 #[test]

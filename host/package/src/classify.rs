@@ -1,6 +1,7 @@
 //! What a foreign code is, so that the person can be told.
 
 use crate::address::{self, Address};
+use crate::emv;
 use crate::scancode;
 use std::fmt;
 
@@ -107,7 +108,7 @@ pub fn classify(text: &str) -> CodeKind {
         // What wallets show to be scanned by a cashier: WeChat 18 digits from 10 to 15, Alipay 16 to 24 digits from 25 to 30.
         (true, 18, Some("10" | "11" | "12" | "13" | "14" | "15")) => CodeKind::WeChat,
         (true, 16..=24, Some("25" | "26" | "27" | "28" | "29" | "30")) => CodeKind::Alipay,
-        _ if is_emv(text) => CodeKind::EmvMerchant,
+        _ if emv::is_whole(text) => CodeKind::EmvMerchant,
         _ => CodeKind::Text,
     }
 }
@@ -134,20 +135,4 @@ fn by_scheme(lower: &str) -> Option<CodeKind> {
         .into_iter()
         .find(|(prefixes, _)| prefixes.iter().any(|prefix| lower.starts_with(prefix)))
         .map(|(_, kind)| kind)
-}
-
-/// EMVCo merchant-presented: fields of two digits of id and two of length in characters; 00 first, 63 (CRC-16/CCITT-FALSE) last.
-fn is_emv(text: &str) -> bool {
-    if !text.starts_with("000201") || text.len() > HEAD {
-        return false;
-    }
-    let Some((before, crc)) = text.len().checked_sub(4).and_then(|at| text.split_at_checked(at)) else {
-        return false;
-    };
-    let computed = before.bytes().fold(0xffff_u16, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| {
-            if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 }
-        })
-    });
-    before.ends_with("6304") && crc.eq_ignore_ascii_case(&format!("{computed:04X}"))
 }

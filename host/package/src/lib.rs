@@ -9,6 +9,7 @@
 //! | [`keys`] | publisher keys (Ed25519) and scan-code keys (HMAC) |
 //! | [`scancode`] | the text inside a QR code: issued, verified, refused by name |
 //! | [`classify`] | what a foreign code is |
+//! | [`emv`] | merchant-presented payment codes after EMVCo: read strictly, and written |
 //! | [`address`] | W3C MiniApp addresses |
 //! | [`image`] | which pictures a package may hold |
 
@@ -16,6 +17,7 @@ pub mod address;
 pub mod classify;
 mod container;
 pub mod digest;
+pub mod emv;
 mod grammar;
 pub mod i18n;
 pub mod image;
@@ -30,6 +32,7 @@ mod svg;
 pub use address::{Address, AddressError};
 pub use classify::{CodeKind, classify};
 pub use digest::{Digest, EntryDigest};
+pub use emv::{EmvCode, EmvError};
 pub use grammar::is_program_id;
 pub use i18n::{I18n, Translation};
 pub use image::ImageKind;
