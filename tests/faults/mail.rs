@@ -69,6 +69,7 @@ async fn the_host_that_is_killed() -> Result<()> {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         ..config(Path::new(&folder))
     };
+    config.limits.messages_per_hour = usize::MAX;
     let listener = Server::bind(&mut config).await?;
     let host = Host::new(config).await?;
     let server = Server::start(Arc::clone(&host), listener);

@@ -122,6 +122,7 @@ pub async fn server(packages: &Packages, data: &Path, sessions: usize) -> Result
         frames_per_second: 100_000,
         requests_per_second: 100_000,
         visitors_per_minute: 100_000,
+        messages_per_hour: usize::MAX,
         ..HostLimits::default()
     };
     let mut config = HostConfig {

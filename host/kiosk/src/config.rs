@@ -126,6 +126,8 @@ pub struct HostLimits {
     pub seats: usize,
     /// Open sessions of one seat.
     pub sessions_per_seat: usize,
+    /// Messages of one program to one person in an hour.
+    pub messages_per_hour: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// Bytes of an uploaded picture.
@@ -165,6 +167,7 @@ impl Default for HostLimits {
             connections_per_address: 64,
             seats: 256,
             sessions_per_seat: 5,
+            messages_per_hour: 30,
             body_bytes: 64 << 10,
             picture_bytes: 12 << 20,
             uploads: 16,

@@ -14,12 +14,13 @@ use crate::screen::Screen;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::task::TaskTracker;
 use youji_api::{Gate, ProgramId, SessionId};
 use youji_registry::{Registry, RegistryOptions};
 use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig, check_imports};
-use youji_services::{Counter, OpenError, Services, ServicesConfig};
+use youji_services::{Counter, OpenError, ServiceLimits, Services, ServicesConfig};
 
 /// Everything behind a kiosk. No global state: a process can hold several.
 pub struct Host {
@@ -117,6 +118,11 @@ impl Host {
             currency: config.currency.clone(),
             visitor_balance: config.visitor_balance,
             place: config.place.clone(),
+            limits: ServiceLimits {
+                messages: config.limits.messages_per_hour,
+                messages_in: Duration::from_secs(60 * 60),
+                ..ServiceLimits::default()
+            },
             ..ServicesConfig::new(folder.path().join("services"))
         })
         .map_err(HostError::Services)?;

@@ -450,7 +450,7 @@ fn name_of(sheet: &Sheet) -> &'static str {
 fn all_of(sheet: &Sheet) -> Vec<String> {
     match &sheet.kind {
         SheetKind::Consent { scopes } => scopes.iter().map(|line| line.scope.clone()).collect(),
-        SheetKind::Subscribe { templates } => templates.iter().map(|(name, _)| name.clone()).collect(),
+        SheetKind::Subscribe { templates, .. } => templates.iter().map(|(name, _)| name.clone()).collect(),
         _ => Vec::new(),
     }
 }
