@@ -14,7 +14,6 @@ use crate::screen::Screen;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use std::time::{Duration, Instant};
 use tokio_util::task::TaskTracker;
 use youji_api::{Gate, ProgramId, SessionId};
