@@ -1,3 +1,4 @@
 //! What authors are promised, done as an author would.
 
+mod recorded;
 mod tutorial;

@@ -47,6 +47,19 @@ struct Node {
     children: Vec<u32>,
 }
 
+/// A node that listens.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its number.
+    pub node: u32,
+    /// Its widget, such as "stepper".
+    pub kind: String,
+    /// Codes of the events that it takes.
+    pub events: Vec<String>,
+    /// What a group or a select offers: the values, not the labels.
+    pub options: Vec<String>,
+}
+
 /// Which node is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted<'a> {
@@ -230,6 +243,26 @@ impl View {
         let mut texts = node.own_text();
         texts.extend(node.children.iter().flat_map(|child| self.texts(*child)));
         texts
+    }
+
+    /// Every node that listens for something, in document order.
+    pub fn listeners(&self) -> Vec<Listener> {
+        let mut order = Vec::new();
+        self.in_order(self.root, &mut order);
+        let nodes = order.into_iter().filter_map(|id| self.nodes.get(&id).map(|node| (id, node)));
+        let listening = nodes.filter(|(_, node)| !node.events.is_empty());
+        listening
+            .map(|(id, node)| {
+                let options = node.attributes.iter().find(|(name, _)| name == "options");
+                let lines = options.map_or("", |(_, value)| text(value)).lines();
+                Listener {
+                    node: id,
+                    kind: node.kind.clone(),
+                    events: node.events.clone(),
+                    options: lines.map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect(),
+                }
+            })
+            .collect()
     }
 
     /// The first node that listens for the event and says the label; one that says exactly that goes before one that says more.
