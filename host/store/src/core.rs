@@ -157,6 +157,10 @@ impl Core {
         &self.reader
     }
 
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub(crate) fn head(&self) -> Head {
         self.head
     }

@@ -22,8 +22,8 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// The first byte of a sealed value: which algorithm.
 const XCHACHA20_POLY1305: u8 = 1;
-/// Keys held in memory at most; beyond it they are read again.
-const HELD: usize = 16_384;
+/// Keys held in memory at most, about 100 bytes each; beyond it they are read again.
+const HELD: usize = 65_536;
 
 /// Why a key or a sealed value cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -75,6 +75,7 @@ mod compact;
 mod core;
 mod disk;
 mod error;
+mod flush;
 mod frame;
 mod keeper;
 mod keyring;

@@ -1,4 +1,4 @@
-//! The one thread behind a [`crate::Commit`].
+//! The one thread behind a [`crate::Commit`] that decides.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::commit::{CommitOptions, Health, Recovery};
 use crate::compact::{Compaction, Judge};
-use crate::core::Core;
 use crate::error::{Result, StoreError, panic_text};
+use crate::flush::{Desk, Flusher, Group};
 use crate::keeper::{self, Compacting, Helper, Keeper, KeeperState, Picture, Work};
-use crate::log::{COMMAND, Entry, GROUP_BYTES, NewEntry, OWN};
+use crate::log::{COMMAND, Entry, NewEntry, OWN};
 use crate::machine::{Decision, Effects, Keep, Machine, Reducer, Stamp};
-use crate::map::{Map, MapOp, Watermark};
+use crate::map::Map;
 use crate::reader::LogReader;
 use crate::replay;
 use crate::sled_map;
 
-/// Commands that go into one group at most, so that the first of it does not wait for ever.
-const GROUP_COMMANDS: usize = 8_192;
+/// Commands that are decided before the flusher, if it has nothing to do, is given them.
+const BURST: usize = 64;
 /// Notices that wait for a slow subscriber.
 const NOTICES: usize = 4_096;
 
@@ -36,6 +36,8 @@ pub(crate) enum Job<M: Machine> {
     Compact(oneshot::Sender<Result<Compaction>>),
     /// Put an entry of the engine's own into the log, and take a picture after it: for the keeper.
     Attest(Vec<u8>, SyncSender<Result<Picture>>),
+    /// Something that was decided could not be written.
+    Failed,
     Close(oneshot::Sender<Result<()>>),
 }
 
@@ -49,10 +51,8 @@ pub(crate) struct Opened<M: Machine> {
 
 struct Writer<M: Machine, F> {
     options: CommitOptions,
-    runtime: tokio::runtime::Runtime,
-    map: Arc<dyn Map>,
     fresh: F,
-    core: Core,
+    reader: LogReader,
     machine: M,
     /// The stamp given to the last entry decided on.
     last: Stamp,
@@ -60,6 +60,7 @@ struct Writer<M: Machine, F> {
     checkpoint: u64,
     /// Bytes of entries since then.
     bytes: u64,
+    flusher: Flusher<M::Notice>,
     helper: Helper,
     keeper: Arc<KeeperState>,
     health: Arc<Mutex<Health>>,
@@ -67,27 +68,6 @@ struct Writer<M: Machine, F> {
     lost: Option<StoreError>,
     notices: broadcast::Sender<(u64, M::Notice)>,
     group: Group<M::Notice>,
-}
-
-/// What waits for the next sync.
-struct Group<N> {
-    entries: Vec<NewEntry>,
-    bytes: usize,
-    ops: Vec<MapOp>,
-    notices: Vec<(u64, N)>,
-    answers: Vec<Answered>,
-}
-
-impl<N> Default for Group<N> {
-    fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            bytes: 0,
-            ops: Vec::new(),
-            notices: Vec::new(),
-            answers: Vec::new(),
-        }
-    }
 }
 
 pub(crate) fn run<M: Machine, F: Fn() -> M>(
@@ -107,7 +87,7 @@ pub(crate) fn run<M: Machine, F: Fn() -> M>(
             })));
         }
     };
-    let (log, notices, health) = (writer.core.reader().clone(), writer.notices.clone(), writer.health.clone());
+    let (log, notices, health) = (writer.reader.clone(), writer.notices.clone(), writer.health.clone());
     if opened
         .send(Ok(Opened {
             log,
@@ -123,7 +103,7 @@ pub(crate) fn run<M: Machine, F: Fn() -> M>(
     queue.close();
     // The keeper may wait for one of these, so they go before it is waited for.
     let late = std::iter::from_fn(|| queue.blocking_recv())
-        .filter(|job| !matches!(job, Job::Attest(..) | Job::Read(_)))
+        .filter(|job| !matches!(job, Job::Attest(..) | Job::Read(_) | Job::Failed))
         .collect::<Vec<_>>();
     let result = writer.last_checkpoint();
     *writer.health.lock() = Health::Closed;
@@ -138,7 +118,7 @@ pub(crate) fn run<M: Machine, F: Fn() -> M>(
             Job::Checkpoint(answer) => drop(answer.send(Err(StoreError::Closed))),
             Job::Compact(answer) => drop(answer.send(Err(StoreError::Closed))),
             Job::Close(answer) => drop(answer.send(Ok(()))),
-            Job::Read(_) | Job::Attest(..) => {}
+            Job::Read(_) | Job::Attest(..) | Job::Failed => {}
         }
     }
 }
@@ -159,12 +139,24 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         let mut recovery = restored.recovery;
         let keeper = Keeper::new(options.clone(), map.clone(), restored.core.reader().clone(), recovery.checkpoint)?;
         let state = keeper.state();
+        let (health, notices) = (Arc::new(Mutex::new(Health::Good)), broadcast::channel(NOTICES).0);
+        let reader = restored.core.reader().clone();
+        let desk = Desk {
+            core: restored.core,
+            map,
+            runtime,
+            health: health.clone(),
+            notices: notices.clone(),
+        };
+        let wake = jobs.clone();
+        let flusher = Flusher::start(desk, options.helper, move || {
+            // If it is full, the writer is awake.
+            drop(wake.upgrade().map(|jobs| jobs.try_send(Job::Failed)));
+        })?;
         let helper = Helper::start(keeper, move |payload| ask(&jobs, payload))?;
         let mut writer = Self {
-            runtime,
-            map,
             fresh,
-            core: restored.core,
+            reader,
             machine: restored.machine,
             last: Stamp {
                 sequence: head.sequence,
@@ -172,11 +164,12 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             },
             checkpoint: recovery.checkpoint,
             bytes: 0,
+            flusher,
             helper,
             keeper: state,
-            health: Arc::new(Mutex::new(Health::Good)),
+            health,
             lost: None,
-            notices: broadcast::channel(NOTICES).0,
+            notices,
             group: Group::default(),
             options,
         };
@@ -192,12 +185,12 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
     /// Serves until it is told to close, or nobody is left to ask.
     fn serve(&mut self, queue: &mut mpsc::Receiver<Job<M>>) -> Option<oneshot::Sender<Result<()>>> {
         while let Some(first) = queue.blocking_recv() {
-            let (mut next, mut taken) = (Some(first), 0);
+            let mut next = Some(first);
             while let Some(job) = next {
-                taken += 1;
                 match job {
                     Job::Command(command, answer) => self.command(command, answer),
                     Job::Read(look) => {
+                        self.mend();
                         if let Ok(answer) = catch_unwind(AssertUnwindSafe(|| look(&self.machine))) {
                             match &self.lost {
                                 Some(lost) => answer(Err(lost.clone())),
@@ -206,33 +199,40 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
                         }
                     }
                     Job::Checkpoint(answer) => {
-                        self.flush();
+                        self.finish();
                         match self.picture() {
                             Ok(picture) => self.hand_over(Work::Checkpoint(picture, Some(answer))),
                             Err(error) => drop(answer.send(Err(error))),
                         }
                     }
                     Job::Compact(answer) => {
-                        self.flush();
+                        self.finish();
                         match self.compacting() {
                             Ok(compacting) => self.hand_over(Work::Compact(compacting, answer)),
                             Err(error) => drop(answer.send(Err(error))),
                         }
                     }
                     Job::Attest(payload, answer) => drop(answer.send(self.attest(payload))),
+                    Job::Failed => self.mend(),
                     Job::Close(answer) => {
-                        self.flush();
+                        self.finish();
                         return Some(answer);
                     }
                 }
-                let full = taken >= GROUP_COMMANDS || self.group.bytes >= GROUP_BYTES;
-                next = if full { None } else { queue.try_recv().ok() };
+                let wanted = self.group.answers.len() >= BURST && self.flusher.is_idle();
+                next = if wanted || self.group.is_full() {
+                    None
+                } else {
+                    queue.try_recv().ok()
+                };
             }
-            self.flush();
+            self.hand_over_group();
             if self.is_due() {
+                self.finish();
                 self.begin_checkpoint();
             }
         }
+        self.finish();
         None
     }
 
@@ -242,16 +242,17 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             checkpoint_bytes,
             ..
         } = self.options;
-        let many = checkpoint_every > 0 && self.core.head().sequence - self.checkpoint >= checkpoint_every;
+        let many = checkpoint_every > 0 && self.last.sequence - self.checkpoint >= checkpoint_every;
         let large = checkpoint_bytes > 0 && self.bytes >= checkpoint_bytes;
         (many || large) && !self.keeper.busy.load(Ordering::SeqCst) && *self.health.lock() == Health::Good
     }
 
     fn command(&mut self, command: M::Command, answer: oneshot::Sender<Result<M::Answer>>) {
+        self.mend();
         if let Some(lost) = &self.lost {
             return drop(answer.send(Err(lost.clone())));
         }
-        let sequence = self.core.head().sequence + self.group.entries.len() as u64 + 1;
+        let sequence = self.last.sequence + 1;
         let stamp = Stamp {
             sequence,
             at: (self.options.clock)().max(self.last.at.saturating_add(1)),
@@ -304,11 +305,13 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         if let Some(fault) = fault {
             // The state may be half changed. What was decided before is sound: it is written, then the state is made anew from the log.
             tracing::error!(error = %fault, "a command could not be applied; the state is made anew from the log");
-            self.write_group(false);
-            self.rebuild();
+            if !self.finish() {
+                self.rebuild();
+            }
             return drop(answer.send(Err(fault)));
         }
         self.last = stamp;
+        self.bytes += got as u64;
         self.group.bytes += got;
         self.group.entries.push(NewEntry {
             kind: COMMAND,
@@ -324,58 +327,43 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             .push(Box::new(move |durable| drop(answer.send(durable.map(|()| said)))));
     }
 
-    fn flush(&mut self) {
-        self.write_group(true);
+    fn hand_over_group(&mut self) {
+        self.flusher.hand_over(std::mem::take(&mut self.group));
+        if self.flusher.is_broken() {
+            self.finish();
+        }
     }
 
-    /// Writes the group, syncs, projects, tells, answers: in this order. If the write fails, no trace of the group stays in memory.
-    fn write_group(&mut self, rebuild: bool) {
-        let group = std::mem::take(&mut self.group);
-        if group.entries.is_empty() {
-            return group.answers.into_iter().for_each(|answer| answer(Ok(())));
+    /// If something could not be written: no trace of it, nor of what was decided on it, stays in memory. Then those who wait hear of it.
+    fn mend(&mut self) {
+        if self.flusher.is_broken() {
+            self.finish();
         }
-        match self.core.append(&group.entries) {
-            Ok(head) => {
-                self.bytes += group.bytes as u64;
-                let watermark = Watermark {
-                    log: self.core.reader().identity(),
-                    sequence: head.sequence,
-                };
-                if let Err(error) = self.runtime.block_on(self.map.apply(group.ops, watermark)) {
-                    // It is durable and is answered so; the projection is caught up from the log at the next start.
-                    self.degrade(&error);
-                }
-                group.notices.into_iter().for_each(|notice| drop(self.notices.send(notice)));
-                group.answers.into_iter().for_each(|answer| answer(Ok(())));
-            }
-            Err(error) => {
-                self.degrade(&error);
-                if rebuild {
-                    self.rebuild();
-                }
-                group.answers.into_iter().for_each(|answer| answer(Err(error.clone())));
-            }
-        }
+    }
+
+    /// Waits until everything that was decided is written, or is put right. Whether the state was made anew.
+    fn finish(&mut self) -> bool {
+        self.flusher.hand_over(std::mem::take(&mut self.group));
+        let Some((error, answers)) = self.flusher.drain() else {
+            return false;
+        };
+        self.rebuild();
+        answers.into_iter().for_each(|answer| answer(Err(error.clone())));
+        true
     }
 
     fn degrade(&self, error: &StoreError) {
-        tracing::error!(%error, "the store takes no more writes");
-        let mut health = self.health.lock();
-        if *health == Health::Good {
-            *health = Health::Degraded {
-                cause: self.core.failed().map_or_else(|| error.to_string(), str::to_owned),
-            };
-        }
+        self.flusher.desk().degrade(error);
     }
 
     /// Makes the state anew from what is durable.
     fn rebuild(&mut self) {
-        let head = self.core.head();
+        let head = self.flusher.desk().core.head();
         self.last = Stamp {
             sequence: head.sequence,
             at: head.at.max(self.last.at),
         };
-        let rebuilt = catch_unwind(AssertUnwindSafe(|| replay::machine(&self.options, self.core.reader(), &self.fresh)));
+        let rebuilt = catch_unwind(AssertUnwindSafe(|| replay::machine(&self.options, &self.reader, &self.fresh)));
         let error = match rebuilt {
             Ok(Ok(machine)) => {
                 self.machine = machine;
@@ -401,7 +389,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         let state = catch_unwind(AssertUnwindSafe(|| self.machine.save()))
             .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
             .map_err(|reason| StoreError::Broken { reason })?;
-        let head = self.core.head();
+        let head = self.flusher.desk().core.head();
         // Also if it cannot be written: not again for every group, the log holds everything anyhow.
         (self.checkpoint, self.bytes) = (head.sequence, 0);
         Ok(Picture { head, state })
@@ -412,7 +400,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             Ok(picture) => self.hand_over(Work::Checkpoint(picture, None)),
             Err(error) => {
                 tracing::warn!(%error, "no checkpoint could be taken; the next start replays more");
-                (self.checkpoint, self.bytes) = (self.core.head().sequence, 0);
+                (self.checkpoint, self.bytes) = (self.last.sequence, 0);
             }
         }
     }
@@ -429,31 +417,34 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
     fn compacting(&mut self) -> Result<Compacting> {
         let picture = self.picture()?;
         let reduce = self.machine.reducer();
-        let segments = match self.core.roll() {
+        let mut desk = self.flusher.desk();
+        let segments = match desk.core.roll() {
             Ok(segments) => segments,
             Err(error) => {
-                if self.core.failed().is_some() {
-                    self.degrade(&error);
+                if desk.core.failed().is_some() {
+                    desk.degrade(&error);
                 }
                 return Err(error);
             }
         };
+        drop(desk);
         let judge = reduce.map(|reducer| Box::new(Bytes::<M>(reducer)) as Box<dyn Judge>);
         Ok(Compacting { picture, segments, judge })
     }
 
     fn attest(&mut self, payload: Vec<u8>) -> Result<Picture> {
-        self.flush();
+        self.finish();
         if let Health::Degraded { cause } = &*self.health.lock() {
             return Err(StoreError::Degraded { cause: cause.clone() });
         }
         let at = (self.options.clock)().max(self.last.at.saturating_add(1));
         let entry = NewEntry { kind: OWN, at, payload };
-        let head = match self.core.append(&[entry]) {
+        let mut desk = self.flusher.desk();
+        let head = match desk.core.append(&[entry]) {
             Ok(head) => head,
             Err(error) => {
-                if self.core.failed().is_some() {
-                    self.degrade(&error);
+                if desk.core.failed().is_some() {
+                    desk.degrade(&error);
                 }
                 return Err(error);
             }
@@ -462,14 +453,12 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             sequence: head.sequence,
             at,
         };
-        let watermark = Watermark {
-            log: self.core.reader().identity(),
-            sequence: head.sequence,
-        };
-        if let Err(error) = self.runtime.block_on(self.map.apply(Vec::new(), watermark)) {
-            self.degrade(&error);
+        let projected = desk.runtime.block_on(desk.map.apply(Vec::new(), desk.watermark()));
+        if let Err(error) = projected {
+            desk.degrade(&error);
             return Err(error);
         }
+        drop(desk);
         self.picture()
     }
 
