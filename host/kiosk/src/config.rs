@@ -40,6 +40,8 @@ pub struct HostConfig {
     pub place: Option<Place>,
     /// What posters are printed for beside each program's home: tables of a restaurant, for instance.
     pub places: Vec<PosterPlace>,
+    /// Whether notifications of merchants may go to addresses of this machine and its network.
+    pub notify_private: bool,
     /// Limits of the kiosk.
     pub limits: HostLimits,
     /// Limits of one session.
@@ -50,6 +52,8 @@ pub struct HostConfig {
     pub sessions_per_person: usize,
     /// Where programs are compiled.
     pub compiler: Compiler,
+    /// Where compiled programs are kept, if not in the data folder: hosts that live for a moment need not compile again.
+    pub compiled: Option<std::path::PathBuf>,
     /// Who is told what happens in sessions; none unless a tool for authors wants to know.
     pub observer: Option<Arc<dyn Observer>>,
     /// Time.
@@ -75,11 +79,13 @@ impl HostConfig {
             visitor_balance: 20_000,
             place: None,
             places: Vec::new(),
+            notify_private: false,
             limits: HostLimits::default(),
             session_limits: Limits::default(),
             sessions: 1_024,
             sessions_per_person: 5,
             compiler: Compiler::ThisExecutable,
+            compiled: None,
             observer: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::default()),
@@ -144,6 +150,8 @@ pub struct HostLimits {
     pub events_in_flight: usize,
     /// Requests a second from one address, averaged over ten seconds.
     pub requests_per_second: u32,
+    /// The same of requests below `/v1/`: merchants' servers.
+    pub merchant_requests_per_second: u32,
     /// Fresh persons a minute from one address.
     pub visitors_per_minute: u32,
     /// Wrong operator PINs in a row before the door is locked.
@@ -176,6 +184,7 @@ impl Default for HostLimits {
             frames_per_second: 100,
             events_in_flight: 64,
             requests_per_second: 100,
+            merchant_requests_per_second: 1_000,
             visitors_per_minute: 60,
             operator_tries: 5,
             operator_lock: Duration::from_secs(300),

@@ -134,7 +134,7 @@ impl Host {
             compiler: config.compiler.clone(),
             observer: config.observer.clone(),
             now_ms: Arc::new(move || clock.now_ms()),
-            ..RuntimeConfig::new(folder.path().join("compiled"))
+            ..RuntimeConfig::new(config.compiled.clone().unwrap_or_else(|| folder.path().join("compiled")))
         })
         .map_err(|error| part("runtime")(error.to_string()))?;
         let post = Arc::new(Post::new(&runtime));
@@ -160,6 +160,7 @@ impl Host {
         });
         host.record("start", json!({"version": env!("CARGO_PKG_VERSION"), "address": host.public_url()}));
         host.forget_those_left_behind().await?;
+        tokio::spawn(crate::hooks::run(Arc::downgrade(&host)));
         Ok(host)
     }
 
@@ -258,6 +259,17 @@ impl Host {
     /// Where the kiosk is reached, without a slash at the end: what codes begin with.
     pub fn public_url(&self) -> String {
         self.codes.url().to_owned()
+    }
+
+    /// The link that a person opens to pay a merchant's intent.
+    pub fn pay_url(&self, intent: &str) -> String {
+        format!("{}/P/{intent}", self.codes.url())
+    }
+
+    /// Whether the operator knows that publisher and does not allow it.
+    pub(crate) fn is_refused(&self, publisher: &youji_api::PublisherId) -> bool {
+        let known = self.registry.publishers();
+        known.iter().any(|known| known.id == *publisher && !known.allowed)
     }
 
     /// Whether it is on its way down.

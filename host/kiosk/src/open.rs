@@ -1,7 +1,7 @@
 //! The way of one scan: parse, resolve, verify, compile or take from the cache, launch.
 
 use crate::host::Host;
-use crate::prepared::{Prepared, direction, language_or};
+use crate::prepared::{Prepared, code_of, direction, language_or};
 use crate::problem::Problem;
 use serde::Serialize;
 use serde_json::json;
@@ -320,10 +320,11 @@ impl Host {
     async fn program_of(&self, prepared: &Arc<Prepared>, steps: &mut Steps) -> Result<Arc<Program>, Problem> {
         let begun = Instant::now();
         let installed = Arc::clone(&prepared.installed);
+        let code = prepared.code().await?.clone();
         let tokio = tokio::runtime::Handle::current();
         let program = self
             .runtime
-            .program(&prepared.digest, &prepared.requested, move || {
+            .program(code, &prepared.requested, move || {
                 let wasm = tokio.block_on(installed.wasm()).map_err(|error| error.to_string())?;
                 Ok(wasm.to_vec())
             })
@@ -338,6 +339,23 @@ impl Host {
             steps.all.push(("cache", us));
         }
         Ok(program)
+    }
+
+    /// Compiles a program of the registry, unless that was done, so that whoever scans it first does not wait.
+    ///
+    /// # Errors
+    /// It is not there, or can't be compiled.
+    pub async fn make_ready(&self, program: &ProgramId) -> Result<(), Problem> {
+        let installed = self.registry.open_verified(program)?;
+        let code = code_of(&installed).await?;
+        let requested = installed.requested(&self.config.language);
+        let tokio = tokio::runtime::Handle::current();
+        let ready = self.runtime.program(code, &requested, move || {
+            let wasm = tokio.block_on(installed.wasm()).map_err(|error| error.to_string())?;
+            Ok(wasm.to_vec())
+        });
+        ready.await?;
+        Ok(())
     }
 
     fn fresh_session(&self) -> SessionId {

@@ -6,9 +6,11 @@ use crate::problem::Problem;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use youji_api::caller::Requested;
 use youji_package::Digest;
 use youji_registry::{Installed, Registry};
+use youji_runtime::Code;
 use youji_services::Names;
 
 /// Packages and languages that are kept; then all of it is made anew.
@@ -17,11 +19,32 @@ const KEPT: usize = 512;
 /// One package in one language.
 pub(crate) struct Prepared {
     pub(crate) installed: Arc<Installed>,
-    pub(crate) digest: String,
     /// Of the texts in `requested`.
     pub(crate) language: String,
     pub(crate) requested: Arc<Requested>,
     pub(crate) card: ProgramCard,
+    code: OnceCell<Code>,
+}
+
+impl Prepared {
+    /// Which code it is; a script's text is read once.
+    pub(crate) async fn code(&self) -> Result<&Code, Problem> {
+        self.code.get_or_try_init(|| code_of(&self.installed)).await
+    }
+}
+
+/// Which code a package holds. Programs on the same script engine share what is compiled of it.
+pub(crate) async fn code_of(installed: &Arc<Installed>) -> Result<Code, Problem> {
+    let digest = installed.digest.to_string();
+    let Some(script) = installed.script().await? else {
+        return Ok(Code::from(digest.as_str()));
+    };
+    let engine = installed.entries().iter().find(|entry| entry.name == "app.wasm");
+    Ok(Code {
+        component: engine.map_or_else(|| digest.clone(), |engine| engine.sha256.to_string()),
+        digest,
+        script,
+    })
 }
 
 /// All that were opened.
@@ -54,10 +77,10 @@ impl Preparations {
             .map_or_else(|| installed.publisher.to_string(), |known| known.name);
         let prepared = Arc::new(Prepared {
             installed: Arc::clone(installed),
-            digest: installed.digest.to_string(),
             language: language.to_owned(),
             requested: Arc::new(installed.requested(language)),
             card: card(installed, publisher, codes)?,
+            code: OnceCell::new(),
         });
         let mut kept = self.kept.write();
         if kept.len() >= KEPT {

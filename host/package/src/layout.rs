@@ -9,6 +9,10 @@ use crate::package::{Entry, PackageError};
 
 /// Languages of a package.
 const LANGUAGES: usize = 64;
+/// What the component runs, where it is a script engine.
+pub(crate) const SCRIPT: &str = "app.js";
+/// Bytes of a script: it is read at each opening.
+const SCRIPT_BYTES: usize = 1 << 20;
 /// First bytes of a component: magic, version 13, layer 1.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -28,6 +32,7 @@ pub(crate) fn check(entries: &[Entry]) -> Result<(Manifest, I18n), PackageError>
         match (name, folder) {
             ("manifest.json", _) => {}
             ("app.wasm", _) => component(bytes)?,
+            (SCRIPT, _) => script(bytes)?,
             (_, "i18n") => {
                 let tag = name
                     .strip_prefix("i18n/")
@@ -44,7 +49,7 @@ pub(crate) fn check(entries: &[Entry]) -> Result<(Manifest, I18n), PackageError>
             }
             (_, "common" | "pages") => file(name, bytes)?,
             _ => {
-                let remedy = "a package holds manifest.json, app.wasm, i18n/*.json, common/ and pages/; remove it";
+                let remedy = "a package holds manifest.json, app.wasm, app.js, i18n/*.json, common/ and pages/; remove it";
                 return Err(refuse(name, "it is outside of the layout", remedy));
             }
         }
@@ -86,6 +91,20 @@ fn component(bytes: &[u8]) -> Result<(), PackageError> {
         "expected a WebAssembly component, found other bytes",
         "build it with `youji build`",
     ))
+}
+
+fn script(bytes: &[u8]) -> Result<(), PackageError> {
+    if bytes.len() > SCRIPT_BYTES {
+        return Err(PackageError::TooLarge {
+            what: SCRIPT.to_owned(),
+            limit: SCRIPT_BYTES as u64,
+            found: bytes.len() as u64,
+        });
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(refuse(SCRIPT, "expected UTF-8, found other bytes", "build it with `youji build`")),
+    }
 }
 
 fn file(name: &str, bytes: &[u8]) -> Result<(), PackageError> {

@@ -163,6 +163,12 @@ impl Package {
     pub fn wasm(&self) -> &[u8] {
         self.get("app.wasm").unwrap_or_default()
     }
+
+    /// What the component runs, where it is a script engine; empty otherwise.
+    pub fn script(&self) -> &str {
+        let text = self.get(layout::SCRIPT).map(std::str::from_utf8);
+        text.and_then(Result::ok).unwrap_or_default()
+    }
 }
 
 /// Files on their way into a package.

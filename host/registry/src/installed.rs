@@ -110,6 +110,22 @@ impl Installed {
         blocking(move || this.files.read("app.wasm").map(Arc::from)).await
     }
 
+    /// What the component runs, where it is a script engine; checked against its SHA-256.
+    ///
+    /// # Errors
+    /// Altered or unreadable on disk.
+    pub async fn script(self: &Arc<Self>) -> Result<Option<Arc<str>>, RegistryError> {
+        if !self.files.entries.iter().any(|entry| entry.name == "app.js") {
+            return Ok(None);
+        }
+        let this = Arc::clone(self);
+        blocking(move || {
+            let text = String::from_utf8(this.files.read("app.js")?).map_err(|_| this.files.corrupt("app.js".to_owned()))?;
+            Ok(Some(Arc::from(text)))
+        })
+        .await
+    }
+
     /// A picture or another file of `common/` or `pages/`, checked against its SHA-256; kept in a bounded cache.
     ///
     /// # Errors

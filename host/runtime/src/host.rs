@@ -54,7 +54,7 @@ impl State {
         self.paid.len() < PAID && self.paid.insert(ticket)
     }
 
-    fn trap(&mut self, fault: Fault) -> Error {
+    pub(crate) fn trap(&mut self, fault: Fault) -> Error {
         let error = Error::msg(fault.code);
         self.fault.get_or_insert(fault);
         error

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | what a runtime is made with |
 //! | [`runtime`] | the door: programs in, sessions out, pressure, shutdown |
+//! | [`prepare`] | a script engine as it is after it loaded itself |
 //! | [`program`] | a verified, compiled mini-program, ready to instantiate |
 //! | [`session`] | the handle of one running instance |
 //! | [`update`] | what a session tells its screens, in the JSON of the session protocol |
@@ -26,10 +27,12 @@ mod mailbox;
 pub mod observe;
 mod outside;
 mod pages;
+pub mod prepare;
 pub mod program;
 mod programs;
 pub mod receipt;
 pub mod runtime;
+mod script;
 pub mod session;
 mod shared;
 mod task;
@@ -39,8 +42,9 @@ mod view;
 
 pub use config::{CompileLimits, Compiler, RuntimeConfig};
 pub use observe::{Observer, Seen};
-pub use program::{ImportError, Program, ProgramError, check_imports};
-pub use receipt::{EndReason, Ended, Fault, Frame, Kept, Receipt, ReceiptAfter, ReceiptBefore};
+pub use prepare::prepared;
+pub use program::{Code, ImportError, Program, ProgramError, check_imports};
+pub use receipt::{EndReason, Ended, Fault, Frame, Kept, Receipt, ReceiptAfter, ReceiptBefore, SCRIPT};
 pub use runtime::{LaunchError, LaunchRequest, Opened, Runtime, RuntimeMetrics};
 pub use session::{Ack, Feed, Session, SessionInfo, SessionState, UiEvent};
 pub use update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireNode};

@@ -12,9 +12,34 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use youji_api::Capability;
 use youji_api::caller::Requested;
 
+/// Which code a program is.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// Digest of the package.
+    pub digest: String,
+    /// Names what is compiled: programs that hold the same component share its compiled code. The package's digest, where nothing is shared.
+    pub component: String,
+    /// Text of the program, for a component that is a script engine; empty otherwise.
+    pub script: Arc<str>,
+}
+
+impl From<&str> for Code {
+    fn from(digest: &str) -> Self {
+        Code {
+            digest: digest.to_owned(),
+            component: digest.to_owned(),
+            script: Arc::from(""),
+        }
+    }
+}
+
 /// A compiled mini-program. Dropping the last handle unmaps its code.
 pub struct Program {
     pub(crate) digest: String,
+    /// See [`Code::component`].
+    pub(crate) component: String,
+    /// What its script engine runs; empty for compiled programs.
+    pub(crate) script: Arc<str>,
     pub(crate) pre: MiniProgramPre<State>,
     pub(crate) steps: Vec<(&'static str, u64)>,
     pub(crate) record: Arc<Record>,
@@ -33,10 +58,11 @@ impl Program {
     }
 
     /// Links what the manifest requests, and nothing else: what is not linked can't be called.
-    pub(crate) fn link(engine: &Engine, digest: &str, component: &Component, requested: &Requested) -> Result<Self, ProgramError> {
+    pub(crate) fn link(engine: &Engine, code: &Code, component: &Component, requested: &Requested) -> Result<Self, ProgramError> {
         let mut linker = Linker::<State>::new(engine);
         let compile_error = |error: wasmtime::Error| ProgramError::Compile(format!("{error:#}"));
         b::types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).map_err(compile_error)?;
+        crate::script::link(&mut linker).map_err(compile_error)?;
         for capability in Capability::ALL {
             if requested.has_capability(capability.name()) {
                 link_capability(&mut linker, capability).map_err(compile_error)?;
@@ -47,7 +73,9 @@ impl Program {
             .and_then(MiniProgramPre::new)
             .map_err(compile_error)?;
         Ok(Program {
-            digest: digest.to_owned(),
+            digest: code.digest.clone(),
+            component: code.component.clone(),
+            script: Arc::clone(&code.script),
             pre,
             steps: Vec::new(),
             record: Arc::default(),
@@ -172,6 +200,10 @@ fn interface(name: &str) -> Option<&str> {
 
 fn check_import(name: &str, requested: &Requested) -> Result<Option<Capability>, ImportError> {
     let unknown = || ImportError::Unknown { import: name.to_owned() };
+    // Says nothing about anybody: a program's own text.
+    if crate::script::is_source(name) {
+        return Ok(None);
+    }
     let interface = interface(name).ok_or_else(unknown)?;
     if interface == "types" {
         return Ok(None);

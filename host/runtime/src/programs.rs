@@ -2,7 +2,7 @@
 
 use crate::cache::Cache;
 use crate::compile;
-use crate::program::{Program, ProgramError, check_imports};
+use crate::program::{Code, Program, ProgramError, check_imports};
 use crate::runtime::Inner;
 use crate::task::Steps;
 use lru::LruCache;
@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::Semaphore;
+use wasmtime::component::Component;
 use youji_api::caller::Requested;
 
 /// Every program that is ready, least recently used first to go.
@@ -47,31 +48,44 @@ impl Programs {
     }
 
     /// See [`crate::Runtime::program`].
-    pub(crate) async fn get<F>(&self, digest: &str, requested: &Requested, wasm: F) -> Result<Arc<Program>, ProgramError>
+    pub(crate) async fn get<F>(&self, code: &Code, requested: &Requested, wasm: F) -> Result<Arc<Program>, ProgramError>
     where
         F: FnOnce() -> Result<Vec<u8>, String> + Send + 'static,
     {
+        let digest = code.digest.as_str();
         if let Some(program) = self.ready.lock().get(digest) {
             return Ok(program.clone());
         }
-        let turn = self.under_way.lock().entry(digest.to_owned()).or_default().clone();
+        let turn = self.under_way.lock().entry(code.component.clone()).or_default().clone();
         let _turn = turn.lock().await;
         if let Some(program) = self.ready.lock().get(digest) {
             return Ok(program.clone());
         }
-        let made = self.make(digest, requested, wasm).await;
-        self.under_way.lock().remove(digest);
+        let made = self.make(code, requested, wasm).await;
+        self.under_way.lock().remove(&code.component);
         let program = Arc::new(made?);
         self.ready.lock().put(digest.to_owned(), program.clone());
         Ok(program)
     }
 
-    async fn make<F>(&self, digest: &str, requested: &Requested, wasm: F) -> Result<Program, ProgramError>
+    /// The compiled code of another program that holds the same component.
+    fn shared(&self, component: &str) -> Option<Component> {
+        let ready = self.ready.lock();
+        let mut all = ready.iter().map(|(_, program)| program);
+        let one = all.find(|program| program.component == component)?;
+        Some(one.pre.instance_pre().component().clone())
+    }
+
+    async fn make<F>(&self, code: &Code, requested: &Requested, wasm: F) -> Result<Program, ProgramError>
     where
         F: FnOnce() -> Result<Vec<u8>, String> + Send + 'static,
     {
         let mut steps = Steps::empty();
-        let mut component = self.load(digest).await;
+        let digest = code.component.as_str();
+        let mut component = match self.shared(digest) {
+            Some(shared) => Some(shared),
+            None => self.load(digest).await,
+        };
         if component.is_none() {
             let limits = &self.inner.config.compile;
             let wasm = tokio::task::spawn_blocking(wasm)
@@ -92,14 +106,14 @@ impl Programs {
             component = self.load(digest).await;
         }
         let component = component.ok_or_else(|| ProgramError::Compile("the compiled code can't be loaded again".into()))?;
-        let mut program = Program::link(&self.inner.engine, digest, &component, requested)?;
+        let mut program = Program::link(&self.inner.engine, code, &component, requested)?;
         steps.done("load");
         tracing::debug!(digest, steps = ?steps.list, "program ready");
         program.steps = steps.list;
         Ok(program)
     }
 
-    async fn load(&self, digest: &str) -> Option<wasmtime::component::Component> {
+    async fn load(&self, digest: &str) -> Option<Component> {
         let (cache, engine, digest) = (self.cache.clone(), self.inner.engine.clone(), digest.to_owned());
         tokio::task::spawn_blocking(move || cache.load(&digest, &engine)).await.ok()?
     }

@@ -51,12 +51,15 @@ pub struct Fault {
     pub trace: Vec<Frame>,
 }
 
+/// [`Frame::index`] of a place in a script: "update (src/main.ts:12:5)".
+pub const SCRIPT: u32 = u32::MAX;
+
 /// A place in a program's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// From the module's name section, where it has one.
     pub function: Option<String>,
-    /// Number of the function in its core module, imports counted.
+    /// Number of the function in its core module, imports counted; [`SCRIPT`] for a place in a script, which `function` names.
     pub index: u32,
     /// Bytes from the beginning of the function's body.
     pub offset: usize,

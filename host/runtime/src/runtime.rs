@@ -4,7 +4,7 @@ use crate::config::RuntimeConfig;
 use crate::engine::{self, Ticker};
 use crate::lanes::Lanes;
 use crate::pages::{Page, Pages};
-use crate::program::{Program, ProgramError};
+use crate::program::{Code, Program, ProgramError};
 use crate::programs::Programs;
 use crate::receipt::{EndReason, Fault, Receipt};
 use crate::session::{Session, SessionInfo, SessionState};
@@ -188,16 +188,16 @@ impl Runtime {
         Ok(Arc::new(Runtime { inner, programs }))
     }
 
-    /// The program of that digest: from memory, from the cache on disk, or compiled. `wasm` is called only when it must be
+    /// The program of that digest, or of that [`Code`]: from memory, from the cache on disk, or compiled. `wasm` is called only when it must be
     /// compiled, off the async threads; whoever asks for the same digest meanwhile waits for the one compilation.
     ///
     /// # Errors
     /// Imports that are not requested, an oversized component, a compiler that refuses or is ended at a limit.
-    pub async fn program<F>(&self, digest: &str, requested: &Requested, wasm: F) -> Result<Arc<Program>, ProgramError>
+    pub async fn program<F>(&self, code: impl Into<Code>, requested: &Requested, wasm: F) -> Result<Arc<Program>, ProgramError>
     where
         F: FnOnce() -> Result<Vec<u8>, String> + Send + 'static,
     {
-        self.programs.get(digest, requested, wasm).await
+        self.programs.get(&code.into(), requested, wasm).await
     }
 
     /// Launches a session and waits for its first view. Must be called within a tokio runtime: the session lives there.

@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     pub(crate) pages: Mutex<Pages>,
     pub(crate) outside: Outside,
+    /// See [`Program::script`].
+    pub(crate) script: Arc<str>,
     pub(crate) opened: Instant,
     /// Rises with each showing of any session: who was shown least recently goes first.
     pub(crate) shown_at: AtomicU64,
@@ -89,6 +91,7 @@ impl Shared {
             meter: Arc::new(Meter::new(program.record.clone())),
             pages: Mutex::new(pages),
             outside: Outside::default(),
+            script: Arc::clone(&program.script),
             opened: Instant::now(),
             shown_at: AtomicU64::new(inner.next_showing()),
             inner,
