@@ -256,3 +256,57 @@ async fn a_program_that_ran_away_begins_in_the_slow_lane() {
     let moved = rig.runtime.metrics().slow_calls - before;
     assert!(moved >= 2, "the event and the view, not {moved} calls");
 }
+
+/// A component that imports every function of a contract, as text, and does nothing with them.
+fn importing(contract: &str) -> Vec<u8> {
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("contract.wit", contract).expect("the contract parses");
+    let world = resolve.select_world(&[package], Some("mini-program")).expect("the world is there");
+    let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync));
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding, false).expect("it embeds");
+    encode(&module)
+}
+
+/// What becomes of it: "links", or why not.
+async fn linked(key: &str, contract: &str) -> String {
+    let rig = Rig::new();
+    let wasm = importing(contract);
+    let program = match rig.runtime.program(key, &requested(ALL), move || Ok(wasm)).await {
+        Ok(program) => program,
+        Err(error) => return error.to_string(),
+    };
+    match rig.runtime.launch(rig.request(program, "", "", "ann")).await {
+        // Its exports are empty: linked, it traps at its first call.
+        Err(LaunchError::Fault(fault)) if fault.code == "trap" => "links".to_owned(),
+        Err(error) => error.to_string(),
+        Ok(_) => "links".to_owned(),
+    }
+}
+
+/// What the linker offers is the contract: all of it, and not one function more, in none of its interfaces and under no other name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_linker_offers_the_contract_and_nothing_else() {
+    let contract = std::fs::read_to_string("../../sdk/wit/miniapp.wit").expect("the contract");
+    assert_eq!(linked("whole", &contract).await, "links");
+    let interfaces: Vec<&str> = contract
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'))
+        .collect();
+    assert!(interfaces.len() >= 12 && interfaces.contains(&"identity"), "{interfaces:?}");
+    for interface in interfaces {
+        let head = format!("interface {interface} {{\n");
+        assert!(contract.contains(&head), "{head}");
+        // What other platforms were found to have: calls that are there and that nobody wrote down.
+        let more = contract.replace(&head, &format!("{head}    private-call: func(name: string) -> string;\n"));
+        let said = linked(interface, &more).await;
+        assert!(said != "links" && said.contains("private-call"), "{interface}: {said}");
+    }
+    for name in ["debug", "private", "host"] {
+        let import = format!("    import {name};\n    import identity;\n");
+        let more =
+            contract.replace("    import identity;\n", &import) + &format!("\ninterface {name} {{\n    call: func() -> string;\n}}\n");
+        let said = linked(name, &more).await;
+        assert!(said != "links" && said.contains(name), "{name}: {said}");
+    }
+}
