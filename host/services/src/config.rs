@@ -166,6 +166,8 @@ pub struct ServiceLimits {
     pub spending_amount: u64,
     /// How long a spending authorisation stands.
     pub spending_age: Duration,
+    /// Up to how much a merchant gets at once for a code that a person presents, in minor units; for more the person is asked.
+    pub present_amount: u64,
 }
 
 impl Default for ServiceLimits {
@@ -197,6 +199,7 @@ impl Default for ServiceLimits {
             pin_lock: Duration::from_secs(5 * 60),
             spending_amount: 50_000,
             spending_age: Duration::from_secs(5 * 60),
+            present_amount: 20_000,
         }
     }
 }

@@ -91,6 +91,7 @@ impl Services {
             // Somebody guesses: from here on nothing goes without the PIN.
             if locks {
                 self.end_spendings_of(person).await;
+                self.withdraw_presented(person);
             }
             return Err(wrong());
         }

@@ -99,6 +99,8 @@ pub struct Services {
     pub(crate) strangers: Mutex<HashMap<String, (u32, u64)>>,
     /// Visitors who left and could not be erased yet.
     pub(crate) leaving: Mutex<BTreeSet<PersonId>>,
+    /// Codes that people present to merchants.
+    pub(crate) presented: Mutex<crate::trade::presented::Codes>,
     /// Memory-hard hashes at once.
     pub(crate) hashing: Semaphore,
     pub(crate) compacting: Compacting,
@@ -167,6 +169,7 @@ impl Services {
             counts: Mutex::default(),
             strangers: Mutex::default(),
             leaving: Mutex::default(),
+            presented: Mutex::default(),
             hashing: Semaphore::new(2),
             compacting: Compacting::default(),
             last_ticket: AtomicU64::new(0),

@@ -11,6 +11,8 @@
 //! | `view` | an intent as its merchant reads it, and its receipt |
 //! | `pay` | the sheet of an intent and the payer's yes |
 //! | `act` | capture, cancel, refund and ship by the merchant; release and dispute by the payer |
+//! | `scanned` | a merchant's printed payment code, scanned by a person |
+//! | `presented` | codes that a person presents and a merchant collects with |
 //! | `notices` | notifications: what is due, what came of it |
 
 pub(crate) mod act;
@@ -18,6 +20,8 @@ pub(crate) mod keys;
 pub(crate) mod make;
 pub(crate) mod notices;
 pub(crate) mod pay;
+pub(crate) mod presented;
+pub(crate) mod scanned;
 pub(crate) mod state;
 pub(crate) mod view;
 
@@ -25,6 +29,8 @@ pub use keys::MerchantKey;
 pub use make::{IDEMPOTENCY_MISMATCH, NewIntent};
 pub use notices::{Attempt, DueNotification, Notification, RETRIES_MS};
 pub use pay::{Agreed, EXPIRED, PaidIntent};
+pub use presented::{CODE_USED, Collected, PRESENTED_DIGITS, PRESENTED_MS, Presented, PresentedState};
+pub use scanned::{FOREIGN_SCHEME, Scanned};
 pub use view::{Intent, IntentLine, IntentRefund};
 
 use sha2::{Digest, Sha256};
