@@ -7,15 +7,36 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use youji_tests::kiosk::{Kiosk, data};
+use tempfile::TempDir;
+use youji_bench::client::{Seat, Stage};
+use youji_tests::kiosk::{Kiosk, data, run_in};
 use youji_tests::memory::{any_in_folder, in_folder, in_process};
 use youji_tests::order::{DISH, sit_down, wanted};
 
-/// Types a canary into a form of the restaurant, so that it stands in a field, in the guest's memory and in what it stores.
-async fn plant(kiosk: &Kiosk) -> Result<(youji_bench::client::Seat, youji_bench::client::Stage, String)> {
+/// A data folder as the demonstration leaves it, with a program beside the restaurant that keeps what people hand in.
+async fn with_a_form() -> Result<TempDir> {
+    let folder = data().await?;
+    let work = tempfile::tempdir()?;
+    let (at, kept) = (work.path().to_owned(), folder.path().to_owned());
+    tokio::task::spawn_blocking(move || {
+        run_in(&at, &["new", "form", "--template", "form"])?;
+        let kept = kept.to_str().context("a temporary folder has a plain name")?;
+        run_in(&at.join("form"), &["publish", "--data", kept])
+    })
+    .await??;
+    Ok(folder)
+}
+
+/// Hands a canary in at the form, which puts it into its storage, and types it into a field of the restaurant: it then stands in storage,
+/// in the saved state and in the memory of two guests.
+async fn plant(kiosk: &Kiosk) -> Result<(Seat, Stage, String)> {
     let canary = format!("canary-{:016x}", rand::random::<u64>());
     let mut seat = kiosk.seat();
     seat.visitor("en").await?;
+    let mut stage = sit_down(&mut seat, &kiosk.code("form", "")?).await?;
+    stage.event(&wanted("change", "Name"), Value::from(canary.as_str())).await?;
+    stage.tap("Hand in").await?;
+    stage.sees("Handed in").await?;
     let mut stage = sit_down(&mut seat, &kiosk.code("restaurant", "")?).await?;
     stage.tap(DISH).await?;
     stage.tap("Add to basket").await?;
@@ -28,7 +49,7 @@ async fn plant(kiosk: &Kiosk) -> Result<(youji_bench::client::Seat, youji_bench:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_visitor_is_left_after_a_reset() -> Result<()> {
-    let folder = data().await?;
+    let folder = with_a_form().await?;
     let kiosk = Kiosk::start("serve", folder.path(), &["--idle", "600"]).await?;
     let (mut seat, mut stage, canary) = plant(&kiosk).await?;
 
@@ -58,8 +79,11 @@ async fn nothing_of_a_visitor_is_left_after_a_reset() -> Result<()> {
     Ok(())
 }
 
-/// What the log holds of somebody, sealed, as it stands in it: profile, saved state, stored values, outcomes.
-fn sealed(data: &Path, person: &str) -> Result<Vec<String>> {
+/// What the log may hold of somebody: profile, saved state, stored values, outcomes.
+const MEMBERS: [&str; 4] = ["profile", "state", "value", "event"];
+
+/// Such members of somebody, sealed, as they stand in the log.
+fn sealed(data: &Path, person: &str, members: &[&str]) -> Result<Vec<String>> {
     let person = format!("\"person\":\"{person}\"");
     let mut found = Vec::new();
     for entry in std::fs::read_dir(data.join("services/log"))? {
@@ -70,7 +94,7 @@ fn sealed(data: &Path, person: &str) -> Result<Vec<String>> {
         let text: String = std::fs::read(path)?.into_iter().map(char::from).collect();
         for change in text.split(&person).skip(1) {
             let change = change.split('}').next().unwrap_or_default();
-            for member in ["profile", "state", "value", "event"] {
+            for member in members {
                 let value = change.split(&format!("\"{member}\":\"")).nth(1);
                 let value = value.and_then(|rest| rest.split('"').next());
                 found.extend(value.filter(|value| value.len() > 80).map(str::to_owned));
@@ -114,22 +138,27 @@ async fn visitors(kiosk: &Kiosk) -> Result<Vec<String>> {
     Ok(visitors.filter_map(|person| person["id"].as_str().map(str::to_owned)).collect())
 }
 
-/// Waits until the log holds what was saved when the program went, beside the profile.
+/// Waits until the log holds what the form stored and what the restaurant saved when it went.
 async fn kept(data: &Path, person: &str) -> Result<Vec<String>> {
     let begun = Instant::now();
     loop {
-        let values = sealed(data, person)?;
-        if values.len() > 1 {
-            return Ok(values);
+        let (stored, state) = (sealed(data, person, &["value"])?, sealed(data, person, &["state"])?);
+        if !stored.is_empty() && !state.is_empty() {
+            return sealed(data, person, &MEMBERS);
         }
-        ensure!(begun.elapsed() < Duration::from_secs(60), "{person} left nothing: {values:?}");
+        ensure!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{person} left {} stored values and {} states",
+            stored.len(),
+            state.len()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_forgets_who_left_and_nobody_else() -> Result<()> {
-    let folder = data().await?;
+    let folder = with_a_form().await?;
     let kiosk = Kiosk::start("serve", folder.path(), &["--idle", "600"]).await?;
     let (stayer, mut stays, here) = plant(&kiosk).await?;
     let one = visitors(&kiosk).await?;
@@ -153,10 +182,10 @@ async fn the_log_forgets_who_left_and_nobody_else() -> Result<()> {
 
     let left = any_in_folder(folder.path(), &forms_gone)?;
     ensure!(left.is_empty(), "in files after compaction: {left:?}");
-    ensure!(sealed(folder.path(), id_gone)?.is_empty());
+    ensure!(sealed(folder.path(), id_gone, &MEMBERS)?.is_empty());
     ensure!(in_folder(folder.path(), &gone)?.is_empty(), "the canary itself");
     // The control: the same without a reset.
-    let after = sealed(folder.path(), id_here)?;
+    let after = sealed(folder.path(), id_here, &MEMBERS)?;
     ensure!(
         !after.is_empty() && after.iter().all(|value| before.contains(value)),
         "who stays keeps what is theirs"

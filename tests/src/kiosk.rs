@@ -58,6 +58,24 @@ pub fn run(arguments: &[&str]) -> Output {
         .expect("youji starts")
 }
 
+/// Runs a command of `youji` in a folder, with the network off and keys of its own.
+///
+/// # Errors
+/// It fails; with what it said.
+pub fn run_in(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let output = Command::new(youji())
+        .args(arguments)
+        .current_dir(folder)
+        .env("XDG_DATA_HOME", folder.join("home"))
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CARGO_TARGET_DIR")
+        .stdin(Stdio::null())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "youji {}: {said}", arguments.join(" "));
+    Ok(())
+}
+
 /// A data folder as the demonstration leaves it; made once, copied for each test.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! What people and scripts read: results on stdout, everything else on stderr.
 
+use chrono::{DateTime, SecondsFormat};
 use std::fmt::{Display, Write as _};
 use std::io::Write;
 
@@ -49,6 +50,12 @@ fn obeyed(char: char) -> bool {
     reorders || char.is_control() && !matches!(char, '\n' | '\t')
 }
 
+/// A time in milliseconds since 1970 as in RFC 3339, to the second, in UTC.
+pub(crate) fn utc(millis: u64) -> String {
+    let time = i64::try_from(millis).ok().and_then(DateTime::from_timestamp_millis);
+    time.map_or_else(|| format!("{millis} ms"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
+}
+
 /// An error with its causes, on stderr.
 pub(crate) fn error(error: &anyhow::Error) {
     note(format_args!("youji: {error}"));
@@ -59,7 +66,14 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 #[cfg(test)]
 mod tests {
-    use super::Harmless;
+    use super::{Harmless, utc};
+
+    #[test]
+    fn times_are_utc() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(951_782_400_000), "2000-02-29T00:00:00Z");
+        assert_eq!(utc(u64::MAX), "18446744073709551615 ms");
+    }
 
     #[test]
     fn nothing_reaches_a_terminal_that_it_would_obey() {

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long)]
     lan: bool,
     /// Address to put into the codes, such as https://kiosk.example
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = web_address)]
     public_url: Option<String>,
     /// Seconds without a touch after which the kiosk is reset
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
@@ -48,6 +48,15 @@ pub(crate) struct Options {
     /// Print one line of JSON when the kiosk is open, and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// An address that a code can begin with.
+fn web_address(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.trim_end_matches('/').is_empty() => Ok(text.to_owned()),
+        _ => Err("expected an address such as https://kiosk.example or http://192.168.1.5:8080".to_owned()),
+    }
 }
 
 impl Options {
@@ -256,6 +265,12 @@ impl Report {
                     person.code, person.pin, person.name
                 ));
             }
+        }
+        if self.programs.is_empty() {
+            out::line(format_args!(
+                "No program is published here yet: `youji demo` makes samples, `youji publish --data {}` takes your own (close this first).",
+                self.data.display()
+            ));
         }
         if let Some(code) = self.codes.iter().find(|code| code.scene == "T7").or(self.codes.first())
             && let Ok(drawn) = Code::new(&code.text)

@@ -56,9 +56,12 @@ function drawHeader() {
   fill(
     shell.header,
     h('a', { class: 'brand', href: '/', 'aria-label': `${state.kiosk.name || 'Youji 有机'}: ${t('bar.home')}`, on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
-    h('div', { class: 'host-tools' }, who ? iconWithCount('bell', unread) : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: () => askWho() } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
+    h('div', { class: 'host-tools' }, who ? iconWithCount('bell', unread) : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: signIn } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
   );
 }
+
+// Who came by a link goes on to what it opens.
+const signIn = async () => (await askWho()) && arriving && follow();
 
 function iconWithCount(symbol, n) {
   const label = n ? t('bar.unread', { n }) : t('bar.inbox');

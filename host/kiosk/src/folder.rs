@@ -117,6 +117,10 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), HostError> {
 /// What to do about a file error, in words.
 pub(crate) fn folder_error(path: &Path, error: &std::io::Error) -> HostError {
     use std::io::ErrorKind as E;
+    let reason = match error.kind() {
+        E::AlreadyExists | E::NotADirectory => "it is, or lies below, a file that is no folder".to_owned(),
+        _ => error.to_string(),
+    };
     let remedy = match error.kind() {
         E::StorageFull | E::QuotaExceeded => "Free some space on that disk and start again; nothing was lost",
         E::PermissionDenied | E::ReadOnlyFilesystem => "Choose a folder that you may write to with --data DIR",
@@ -124,7 +128,7 @@ pub(crate) fn folder_error(path: &Path, error: &std::io::Error) -> HostError {
     };
     HostError::Folder {
         path: path.display().to_string(),
-        reason: error.to_string(),
+        reason,
         remedy: remedy.to_owned(),
     }
 }

@@ -43,6 +43,8 @@ pub struct StatementLine {
     pub amount: String,
     /// "host", "merchant PUBLISHER/ID", "person ID", "packet", or "unknown" for somebody who was forgotten.
     pub other: String,
+    /// The stored name of a merchant, in Chinese or English as it has one of them only, else in English; empty for others.
+    pub name: String,
     /// The balance after it.
     pub balance: String,
     /// What was reserved after it.
@@ -207,25 +209,42 @@ fn wallet(host: &HostKey, person: &PersonId) -> u128 {
     host.number(&[b"wallet", person.as_str().as_bytes()])
 }
 
+/// Who is behind an account.
+struct Whose {
+    other: String,
+    name: String,
+}
+
 /// Whose accounts are whose.
-fn names(state: &State, host: &HostKey) -> HashMap<u128, String> {
-    let mut names = HashMap::from([(FUNDING, "host".to_owned())]);
+fn names(state: &State, host: &HostKey) -> HashMap<u128, Whose> {
+    let nameless = |other: String| Whose {
+        other,
+        name: String::new(),
+    };
+    let mut names = HashMap::from([(FUNDING, nameless("host".to_owned()))]);
     for (publisher, merchants) in &state.merchants {
-        for merchant in merchants.keys() {
+        for (merchant, called) in merchants {
             let id = host.number(&[b"merchant", publisher.as_str().as_bytes(), merchant.as_bytes()]);
-            names.insert(id, format!("merchant {publisher}/{merchant}"));
+            let name = called.in_language("en").to_owned();
+            names.insert(
+                id,
+                Whose {
+                    other: format!("merchant {publisher}/{merchant}"),
+                    name,
+                },
+            );
         }
     }
     for person in state.people.keys() {
-        names.insert(wallet(host, person), format!("person {person}"));
+        names.insert(wallet(host, person), nameless(format!("person {person}")));
     }
     for account in state.ledger.accounts().filter(|account| account.code == leg::PACKET) {
-        names.insert(account.id, "packet".to_owned());
+        names.insert(account.id, nameless("packet".to_owned()));
     }
     names
 }
 
-fn line(told: &HistoryLine, wallet: u128, currency: &str, names: &HashMap<u128, String>) -> StatementLine {
+fn line(told: &HistoryLine, wallet: u128, currency: &str, names: &HashMap<u128, Whose>) -> StatementLine {
     let done = &told.transfer.done;
     let takes = done.debit == wallet;
     let other = if takes { done.credit } else { done.debit };
@@ -252,11 +271,13 @@ fn line(told: &HistoryLine, wallet: u128, currency: &str, names: &HashMap<u128, 
     };
     let amount = money::decimal(done.amount, currency);
     let balances = told.balances;
+    let whose = names.get(&other);
     StatementLine {
         at: told.timestamp / 1_000_000,
         kind: plain.to_owned(),
         amount: if minus { format!("-{amount}") } else { amount },
-        other: names.get(&other).cloned().unwrap_or_else(|| "unknown".to_owned()),
+        other: whose.map_or_else(|| "unknown".to_owned(), |whose| whose.other.clone()),
+        name: whose.map(|whose| whose.name.clone()).unwrap_or_default(),
         balance: signed(balances.credits_posted, balances.debits_posted, currency),
         held: money::decimal(balances.debits_pending, currency),
         transfer: done.id.to_string(),

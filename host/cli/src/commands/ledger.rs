@@ -177,32 +177,16 @@ fn print(statement: &Statement) {
     for line in &statement.lines {
         out::line(format_args!(
             "{}  {:<9} {:>14}  {:>14}  {}",
-            utc(line.at),
+            out::utc(line.at),
             line.kind,
             line.amount,
             line.balance,
-            line.other
+            if line.name.is_empty() { &line.other } else { &line.name }
         ));
     }
     if statement.more {
         out::line("… and older lines; --limit NUMBER shows more");
     }
-}
-
-/// As in RFC 3339, to the second.
-fn utc(millis: u64) -> String {
-    let (days, second) = (millis / 86_400_000, millis / 1_000 % 86_400);
-    // The proleptic Gregorian calendar from days, after Howard Hinnant's `civil_from_days`.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 fn export(books: &Books, format: Format, to: Option<&Path>) -> Result<ExitCode> {
@@ -216,7 +200,9 @@ fn export(books: &Books, format: Format, to: Option<&Path>) -> Result<ExitCode> 
             books.export(format, &mut out).and_then(|()| out.flush())
         }
         Some(path) => {
-            let file = File::create_new(path).with_context(|| format!("{} can't be made", path.display()))?;
+            let file = File::create_new(path).with_context(|| {
+                format!("{} can't be made; an export never writes over a file: remove it, or name another one with --to", path.display())
+            })?;
             let mut out = BufWriter::new(file);
             books.export(format, &mut out).and_then(|()| out.flush())
         }
@@ -225,22 +211,5 @@ fn export(books: &Books, format: Format, to: Option<&Path>) -> Result<ExitCode> 
         // A reader that went away is no error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe && to.is_none() => Ok(ExitCode::SUCCESS),
         other => other.map(|()| ExitCode::SUCCESS).context("the export was not written to its end"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::utc;
-
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        for (millis, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_400_000, "2000-02-29T00:00:00Z"),
-            (1_735_689_599_999, "2024-12-31T23:59:59Z"),
-            (1_760_000_000_000, "2025-10-09T08:53:20Z"),
-        ] {
-            assert_eq!(utc(millis), text);
-        }
     }
 }

@@ -14,7 +14,7 @@ use youji_services::{AuditRecord, Person, verify_audit};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The person signs in with their code; the PIN is read from stdin. The kiosk of that folder must not be open meanwhile: while it is, the
+The person signs in with their code; the PIN is read from stdin. The kiosk of that folder must not be open meanwhile: while it is, the \
 person's page there shows the same.
 
 Exit codes: 0 all is well; 1 refused, or the log was altered
@@ -143,7 +143,7 @@ fn log(arguments: &Log) -> Result<ExitCode> {
 /// One record on one line: when, who, what, of what, how much, what for.
 fn sentence(record: &AuditRecord) -> String {
     let who = record.program.as_ref().map_or("-", |program| program.as_str());
-    let mut line = format!("{:>6}  {}  {:<24}  {:<26}", record.number, time(record.at), who, record.act);
+    let mut line = format!("{:>6}  {}  {:<24}  {:<26}", record.number, out::utc(record.at), who, record.act);
     if !record.about.is_empty() {
         line += &format!("  {}", record.about.join(", "));
     }
@@ -154,28 +154,6 @@ fn sentence(record: &AuditRecord) -> String {
         line += &format!("  ({})", record.purpose);
     }
     line
-}
-
-/// ISO 8601 in UTC; from days to dates after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-fn time(millis: u64) -> String {
-    let (days, seconds) = (millis / 86_400_000 + 719_468, millis / 1_000 % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
 }
 
 fn export(arguments: &Export) -> Result<ExitCode> {
@@ -208,17 +186,4 @@ fn write(path: &Path, document: &Value) -> Result<()> {
         );
     }
     youji_kiosk::folder::write_private(path, &text).with_context(|| format!("{} was not written", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::time;
-
-    #[test]
-    fn times_are_utc() {
-        assert_eq!(time(0), "1970-01-01T00:00:00Z");
-        assert_eq!(time(951_782_400_000), "2000-02-29T00:00:00Z");
-        assert_eq!(time(1_760_000_000_999), "2025-10-09T08:53:20Z");
-        assert_eq!(time(4_102_444_799_000), "2099-12-31T23:59:59Z");
-    }
 }

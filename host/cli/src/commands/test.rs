@@ -17,7 +17,7 @@ use youji_services::SeededRandom;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-A scenario is a JSON file in scenarios/: persons, and what each does and sees. The program is the project's own; each scenario has a
+A scenario is a JSON file in scenarios/: persons, and what each does and sees. The program is the project's own; each scenario has a \
 fresh host. A \"snapshot\" step keeps the view in scenarios/snapshots/, or holds it against what was kept.
 
 Exit codes: 0 all passed, 1 something failed
@@ -83,7 +83,8 @@ fn test(arguments: &Arguments) -> Result<ExitCode> {
             let mark = if one.passed { "ok    " } else { "FAILED" };
             out::line(format_args!("{mark} {} ({} steps, {} ms)", one.file.display(), one.steps, one.ms));
             if one.snapshots_written > 0 {
-                out::line(format_args!("       {} snapshots kept", one.snapshots_written));
+                let s = if one.snapshots_written == 1 { "" } else { "s" };
+                out::line(format_args!("       {} snapshot{s} kept", one.snapshots_written));
             }
             if !one.passed {
                 out::line(format_args!("       {}", one.problem.replace('\n', "\n       ")));

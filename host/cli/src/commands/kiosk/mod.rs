@@ -4,9 +4,9 @@ mod profile;
 mod watch;
 
 use crate::{out, place, serving};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::net::ToSocketAddrs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
@@ -24,7 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The kiosk itself is opened by `youji demo` or `youji serve`. The camera is allowed without a question. A browser or a page that crashes comes
+The kiosk itself is opened by `youji demo` or `youji serve`. The camera is allowed without a question. A browser or a page that crashes comes \
 back; nothing but this command can drive the browser.
 
 Examples:
@@ -55,7 +55,14 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     std::fs::create_dir_all(&profile)
         .with_context(|| format!("{} can't be made; choose another folder with --data DIR", profile.display()))?;
     let browser = match &arguments.browser {
-        Some(browser) => browser.clone(),
+        Some(browser) => {
+            ensure!(
+                is_there(browser),
+                "{} is no program on this machine; name the browser's program with --browser PROGRAM",
+                browser.display()
+            );
+            browser.clone()
+        }
         None => {
             find().context("no Chromium was found. Install one (Debian: apt-get install chromium), or name it with --browser PROGRAM")?
         }
@@ -227,10 +234,19 @@ impl Address {
     }
 }
 
-fn find() -> Option<PathBuf> {
-    let folders: Vec<PathBuf> = std::env::var_os("PATH")
+fn folders() -> Vec<PathBuf> {
+    std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+/// A file with that path, or, of a name without a folder, one that the shell would find.
+fn is_there(program: &Path) -> bool {
+    program.is_file() || (program.components().count() == 1 && folders().iter().any(|folder| folder.join(program).is_file()))
+}
+
+fn find() -> Option<PathBuf> {
+    let folders = folders();
     let mac = PathBuf::from("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
     let all = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     all.chain([mac]).find(|program| program.is_file())
