@@ -9,6 +9,7 @@
 //! | [`operator`] | the operator's PIN |
 //! | [`server`] | [`Server`]: HTTP and sockets in front of a host |
 //! | [`problem`] | what people and scripts read when something can't be done |
+//! | `hooks` | notifications to merchants' servers |
 //! | [`money`] | decimal strings and minor units |
 //! | [`folder`] | private files |
 //! | [`decode`] | pictures in, texts of codes out |
@@ -18,6 +19,7 @@ mod codes;
 pub mod config;
 pub mod decode;
 pub mod folder;
+mod hooks;
 pub mod host;
 mod journal;
 mod metrics;

@@ -2,6 +2,7 @@
 
 use super::App;
 use super::extract::token;
+use super::merchant;
 use super::net::Peer;
 use super::routes::{TOKEN, Who};
 use super::seats::Seat;
@@ -56,10 +57,12 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
     let authority = own_authority(app, request)?;
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // What carries no cookie gains nothing by being sent from another page; and servers have no origin.
-    let changes = changes && request.uri().path() != TOKEN;
+    let merchant = request.uri().path().starts_with(merchant::PREFIX);
+    let changes = changes && !merchant && request.uri().path() != TOKEN;
     check_origin(headers, &authority, changes || headers.contains_key(header::UPGRADE))?;
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    if peer.is_some_and(|peer| !app.requests.take(peer)) {
+    let rate = if merchant { &app.servers } else { &app.requests };
+    if peer.is_some_and(|peer| !rate.take(peer)) {
         return Err(Problem::new(
             429,
             youji_api::codes::LIMIT,
@@ -179,6 +182,12 @@ pub(crate) async fn principal(State((app, who)): State<(Arc<App>, Who)>, mut req
             }
             request.extensions_mut().insert(AtSeat(seat));
         }
+        Who::Merchant => match merchant::merchant_of(&app, request.headers()) {
+            Ok(merchant) => {
+                request.extensions_mut().insert(merchant::AsMerchant(merchant));
+            }
+            Err(problem) => return problem.into_response(),
+        },
         Who::Operator => {
             let known = token(request.headers(), &app.operator_cookie).is_some_and(|hash| app.host.operator().is_signed_in(&hash));
             if !known {

@@ -9,6 +9,8 @@
 //! | `seats` | who sits at which device |
 //! | `bucket` | rates |
 //! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
+//! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
+//! | [`openapi`] | the description of those routes |
 //! | `token` | tokens for publishers' own servers |
 //! | `socket`, `frames` | the session socket |
 
@@ -16,10 +18,14 @@ mod bucket;
 mod extract;
 mod frames;
 mod guard;
+mod merchant;
 mod messages;
 mod net;
+pub mod openapi;
 mod operate;
 mod pages;
+mod payments;
+mod pays;
 mod person;
 mod privacy;
 pub mod routes;
@@ -54,6 +60,8 @@ pub(crate) struct App {
     pub(crate) authorities: Vec<String>,
     pub(crate) requests: Buckets,
     pub(crate) visitors: Buckets,
+    /// Of merchants' servers.
+    pub(crate) servers: Buckets,
     pub(crate) decoders: Semaphore,
     pub(crate) uploads: Uploads,
     pub(crate) seat_cookie: String,
@@ -122,6 +130,10 @@ impl Server {
             authorities,
             requests: Buckets::new(f64::from(limits.requests_per_second), f64::from(limits.requests_per_second) * 10.0),
             visitors: Buckets::new(f64::from(limits.visitors_per_minute) / 60.0, f64::from(limits.visitors_per_minute)),
+            servers: Buckets::new(
+                f64::from(limits.merchant_requests_per_second),
+                f64::from(limits.merchant_requests_per_second) * 10.0,
+            ),
             decoders: Semaphore::new(limits.decoders),
             uploads: Uploads::new(limits.uploads),
             seat_cookie: format!("youji-{port}"),

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use youji_api::ProgramId;
 use youji_runtime::EndReason;
+use youji_services::trade::MerchantId;
 use youji_services::{Message, Names, Person, Spending};
 
 pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
@@ -44,6 +45,9 @@ pub(crate) fn at(app: &App, seat: &Seat) -> Result<Person, Problem> {
 
 /// In both languages; the id where the program is not here any more.
 pub(crate) fn program_name(host: &Host, program: &ProgramId) -> Names {
+    if let Some(merchant) = MerchantId::of_program(program) {
+        return host.services.merchant_name(&merchant);
+    }
     let listed = host
         .registry
         .list()

@@ -1,6 +1,6 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, guard, messages, operate, pages, person, privacy, socket, token, visit};
+use super::{App, guard, merchant, messages, operate, pages, payments, person, privacy, socket, token, visit};
 use crate::problem::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -19,6 +19,8 @@ pub enum Who {
     Operator,
     /// A publisher's own server, which shows in the body who it is and sends neither cookie nor origin.
     Publisher,
+    /// A merchant's own server, with a merchant key and neither cookie nor origin.
+    Merchant,
     /// Whoever sits at the machine itself, where the kiosk was started with tools for authors.
     Author,
 }
@@ -46,10 +48,11 @@ fn table() -> Vec<Entry> {
     fn act(path: &'static str, who: Who, handler: MethodRouter<Arc<App>>) -> Entry {
         (Route { method: "POST", path, who }, handler)
     }
-    use Who::{Anyone, Operator, Person, Publisher};
+    use Who::{Anyone, Merchant, Operator, Person, Publisher};
     vec![
         read("/", Anyone, get(pages::page)),
         read("/M/{code}", Anyone, get(pages::page)),
+        read("/P/{code}", Anyone, get(pages::page)),
         read("/operator", Anyone, get(pages::page)),
         read("/assets/{*file}", Anyone, get(pages::asset)),
         read("/program/{digest}/{*path}", Anyone, get(pages::program)),
@@ -101,6 +104,24 @@ fn table() -> Vec<Entry> {
         act("/api/operator/reset", Operator, post(operate::reset)),
         act("/api/operator/compact", Operator, post(operate::compact)),
         read("/api/operator/posters", Operator, get(operate::posters)),
+        read("/api/operator/merchants", Operator, get(merchant::all)),
+        act("/api/operator/merchants/keys", Operator, post(merchant::keys)),
+        read("/api/payments/{id}", Person, get(payments::sheet)),
+        act("/api/payments/{id}/confirm", Person, post(payments::confirm)),
+        act("/api/payments/{id}/release", Person, post(payments::release)),
+        act("/api/payments/{id}/dispute", Person, post(payments::dispute)),
+        read("/v1/openapi.json", Anyone, get(merchant::description)),
+        read("/v1/balance", Merchant, get(merchant::balance)),
+        act("/v1/payment_intents", Merchant, post(merchant::create)),
+        read("/v1/payment_intents", Merchant, get(merchant::list)),
+        read("/v1/payment_intents/{id}", Merchant, get(merchant::get)),
+        read("/v1/payment_intents/{id}/receipt", Merchant, get(merchant::receipt)),
+        act("/v1/payment_intents/{id}/cancel", Merchant, post(merchant::cancel)),
+        act("/v1/payment_intents/{id}/capture", Merchant, post(merchant::capture)),
+        act("/v1/payment_intents/{id}/refund", Merchant, post(merchant::refund)),
+        act("/v1/payment_intents/{id}/ship", Merchant, post(merchant::ship)),
+        read("/v1/events", Merchant, get(merchant::events)),
+        read("/v1/events/{id}", Merchant, get(merchant::event)),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Who sits at which device, and what they have open.
 
 use super::extract::Token;
+use super::pays::Pays;
 use crate::config::HostConfig;
 use crate::open::Opened;
 use crate::prepared::Prepared;
@@ -29,6 +30,8 @@ pub(crate) struct Seat {
     /// The kiosk's own screen, not a phone on the network.
     kiosk: bool,
     state: Mutex<State>,
+    /// Payments to merchants, without a mini-program.
+    pub(crate) pays: Mutex<Pays>,
     over: watch::Sender<bool>,
 }
 
@@ -287,6 +290,7 @@ impl Place {
                 listening: 0,
                 over: false,
             }),
+            pays: Mutex::default(),
             over: watch::Sender::new(false),
         });
         kept.0.all.lock().insert(token.hash, seat);

@@ -13,6 +13,7 @@ use crate::people::nobody;
 use crate::say::Say;
 use crate::services::Services;
 use crate::state::{OrderPhase, OrderState, State};
+use std::time::Duration;
 use youji_api::{Failure, PersonId, Sheet, SheetId, SheetKind, SheetTerms, codes};
 use youji_ledger::{Transfer, TransferError};
 
@@ -124,6 +125,48 @@ impl Services {
             return Err(over());
         }
         Ok(())
+    }
+
+    /// Who is paid by an intent.
+    ///
+    /// # Errors
+    /// "not-found".
+    pub fn payee_of_intent(&self, id: &str) -> Result<MerchantId, Failure> {
+        let state = self.state.read();
+        let intent = state.trade.intents.get(id).ok_or_else(no_intent)?;
+        MerchantId::of_program(&intent.program).ok_or_else(no_intent)
+    }
+
+    /// The most that a spending authorisation may allow, in minor units.
+    pub fn spending_most(&self) -> u64 {
+        self.config.limits.spending_amount
+    }
+
+    /// A person who just confirmed with their PIN allows further payments to that merchant without it. It counts from when this is written
+    /// into their audit; answers for how long.
+    ///
+    /// # Errors
+    /// "not-found" when they were forgotten; "failed" when it could not be written.
+    pub async fn open_spending_for(&self, person: &PersonId, merchant: &MerchantId, limit: u64) -> Result<Duration, Failure> {
+        let about = match merchant.merchant.as_str() {
+            "" => merchant.publisher.to_string(),
+            merchant => merchant.to_owned(),
+        };
+        let opened = Change::Audit {
+            person: person.clone(),
+            program: None,
+            act: "spending.opened".to_owned(),
+            about: vec![about],
+            purpose: None,
+            amount: Some((limit, self.config.currency.clone())),
+        };
+        let person = person.clone();
+        self.commit(move |state, _| match state.people.contains_key(&person) {
+            true => Ok((vec![opened], ())),
+            false => Err(nobody()),
+        })
+        .await?;
+        Ok(self.config.limits.spending_age)
     }
 
     /// Whether a person's yes needs their PIN.
