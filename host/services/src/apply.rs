@@ -44,9 +44,6 @@ impl Notice {
     }
 }
 
-/// How many messages of one sender in one program are remembered, so that a repetition is known.
-const SENT_KEPT: usize = 500;
-
 type Applying<'a> = &'a mut Effects<Notice>;
 
 fn put_pieces(effects: Applying<'_>, key: &[u8], value: &[u8]) {
@@ -364,7 +361,7 @@ impl State {
                     effects.delete(keys::message(&person.0, old));
                 }
                 if let Some((from, program, client_id, hash)) = sender {
-                    self.remember_sent(from, program, (client_id.clone(), hash.clone(), sequence))?;
+                    self.program_mut(from, program)?.sent.add(client_id, hash, sequence);
                 }
             }
             Change::Sent {
@@ -373,7 +370,7 @@ impl State {
                 client_id,
                 hash,
                 sequence,
-            } => self.remember_sent(person, program, (client_id.clone(), hash.clone(), *sequence))?,
+            } => self.program_mut(person, program)?.sent.add(client_id, hash, *sequence),
             Change::Read { person, sequence } => {
                 let state = self.person_mut(person)?;
                 state.read_to = state.read_to.max((*sequence).min(state.last_message));
@@ -400,15 +397,6 @@ impl State {
                 }
             }
             _ => {}
-        }
-        Ok(())
-    }
-
-    fn remember_sent(&mut self, person: &PersonId, program: &ProgramId, message: (String, String, u64)) -> Result<(), String> {
-        let sent = &mut self.program_mut(person, program)?.sent;
-        sent.push(message);
-        if sent.len() > SENT_KEPT {
-            sent.remove(0);
         }
         Ok(())
     }

@@ -81,6 +81,7 @@ impl Capabilities for Services {
         let open_id = self.open_id(&caller.person, &caller.program);
         self.live.lock().insert(caller.session, Live::new(caller));
         self.remember(caller, open_id).await;
+        self.make_key_early(caller);
         self.close_abandoned(caller).await;
         (self.saved(caller).await, self.outcomes(caller).await)
     }
@@ -147,6 +148,20 @@ impl Services {
             () = &mut remembering => {}
             () = std::future::ready(()) => drop(tokio::spawn(remembering)),
         }
+    }
+
+    /// A first payment need not wait for the disk to keep a key. Nobody waits for it here: who needs it makes it otherwise.
+    fn make_key_early(&self, caller: &Caller) {
+        if !caller.requested.has_capability("payment") || self.ring.has(self.own_name(&caller.person, &caller.program).as_str()) {
+            return;
+        }
+        let Some(me) = self.me.upgrade() else { return };
+        let (person, program) = (caller.person.clone(), caller.program.clone());
+        tokio::spawn(async move {
+            if let Err(failure) = me.own_key(&person, &program).await {
+                tracing::debug!(%failure, "no key was made ahead of its first use");
+            }
+        });
     }
 
     /// The person behind an open id, also if they began a moment ago.

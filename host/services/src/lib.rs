@@ -23,13 +23,13 @@
 //! | [`trade`] | merchants' own servers: keys, payment intents, notifications |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | `opening` | one program opens a page of another |
-//! | `messaging`, `mailbox` | subscriptions, messages, the inbox; whoever follows it |
+//! | `messaging`, `allowance`, `sent`, `mailbox` | subscriptions, messages, the inbox; how many a yes is for; what was sent last; whoever follows it |
 //! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
 //! | `small`, `counts` | timers, scanner, place, randomness, log; the day's counts |
 
 mod acts;
-mod apply;
 mod allowance;
+mod apply;
 mod audit;
 mod blob;
 pub mod books;
@@ -67,6 +67,7 @@ mod records;
 mod reduce;
 mod rows;
 mod say;
+mod sent;
 pub mod services;
 mod sessions;
 mod settle;
@@ -74,8 +75,8 @@ mod sheets;
 pub mod sign;
 mod small;
 mod sound;
-mod state;
 mod spending;
+mod state;
 mod statement;
 mod storage;
 mod tokens;
@@ -92,5 +93,5 @@ pub use model::{ConsentRow, Counter, DayCounts, Erased, InProgram, LogLine, Merc
 pub use money::CURRENCIES;
 pub use profile::PROFILE_FIELDS;
 pub use services::{OpenError, Services};
-pub use statement::{ExportFormat, Statement, StatementLine};
 pub use spending::Spending;
+pub use statement::{ExportFormat, Statement, StatementLine};

@@ -172,10 +172,9 @@ impl Services {
         let sent = self
             .commit(move |state, _| {
                 let mine = state.in_program(&person, &program);
-                let sent = mine.and_then(|mine| mine.sent.iter().find(|(id, _, _)| *id == client_id));
-                if let Some((_, known, sequence)) = sent {
-                    return match *known == hash {
-                        true => Ok((Vec::new(), (*sequence, false))),
+                if let Some((sequence, same)) = mine.and_then(|mine| mine.sent.find(&client_id, &hash)) {
+                    return match same {
+                        true => Ok((Vec::new(), (sequence, false))),
                         false => Err(Failure::new(
                             codes::TAKEN,
                             "that client-id stands for another message; use a new one",

@@ -1,7 +1,7 @@
 //! Red packets: split once, each share claimed by one person, each person one share.
 
 use crate::change::Change;
-use crate::flow::FlowChange;
+use crate::flow::{FlowChange, Packet};
 use crate::moves::Moved;
 use crate::outcomes::{coded, fields};
 use crate::rows::rule;
@@ -10,7 +10,7 @@ use crate::settle::{no_order, whole};
 use crate::state::{OrderPhase, OrderState};
 use rand::{RngCore, SeedableRng};
 use youji_api::caller::Caller;
-use youji_api::{Event, Failure, ProgramId, Reply, codes};
+use youji_api::{Event, Failure, ProgramId, Reply, Ticket, codes};
 use youji_ledger::Transfer;
 
 const CALL: &str = "payment.act";
@@ -21,6 +21,8 @@ enum Claimed {
     Share(u64, u64),
     /// Nothing is left, or the time is over.
     Empty,
+    /// Not what was expected: nothing was done.
+    Otherwise,
 }
 
 /// The shares of a packet, in the order in which they are claimed: each at least 1, together `amount`. With a seed, each is drawn
@@ -59,12 +61,39 @@ impl Services {
             ));
         }
         let ticket = self.ticket();
+        let full = |packet: &Packet| packet.claimed.len() >= packet.shares.len() && !packet.claimed.contains_key(&caller.person);
+        let full = self.state.read().flows.packet(&caller.program, order_no).is_none_or(full);
+        // What is told is sealed before it is decided: first what is likely to come of it.
+        for empty in [full, !full] {
+            if let Some(told) = self.claim_or_not(caller, order_no, &order, ticket, empty).await? {
+                self.tell(caller.session, told);
+                return Ok(Reply::Ticket(ticket));
+            }
+        }
+        Err(Failure::new(
+            codes::CONFLICT,
+            format!("packet \"{order_no}\" changed meanwhile; nothing was changed, claim again"),
+        ))
+    }
+
+    /// Claims a share if one is there, and that is expected; or keeps that it is `empty`. None: the other of the two is the case.
+    async fn claim_or_not(
+        &self,
+        caller: &Caller,
+        order_no: &str,
+        order: &OrderState,
+        ticket: Ticket,
+        empty: bool,
+    ) -> Result<Option<Event>, Failure> {
         let event = |fields: youji_api::Fields| Event::completed(ticket, fields.with("order-no", order_no).with("action", "claim"));
-        // Sealed before it is known which share it is: how much is filled in whenever it is told.
-        let kept = self.keep_outcome(caller, &event(fields(CALL, "done"))).await?;
-        let empty = event(coded(CALL, "failed", "empty"));
-        let keep_empty = self.keep_outcome(caller, &empty).await?;
-        let legs = self.legs(&caller.program, order_no, &order);
+        // How much it is is filled in whenever it is told.
+        let told = event(if empty {
+            coded(CALL, "failed", "empty")
+        } else {
+            fields(CALL, "done")
+        });
+        let kept = self.keep_outcome(caller, &told).await?;
+        let legs = self.legs(&caller.program, order_no, order);
         let wallet = self.wallet(&caller.person);
         let transfer = legs.out_of_packet(legs.claim(&caller.person), wallet, 0);
         let open_id = self.open_id(&caller.person, &caller.program);
@@ -83,14 +112,19 @@ impl Services {
                 }
                 let packet = state.flows.packet(&own.program, &number).ok_or_else(|| no_order(&number))?;
                 let shares = &packet.shares;
-                if let Some(place) = packet.claimed.get(&own.person) {
+                let mine = packet.claimed.get(&own.person);
+                let open = order.phase == OrderPhase::RequiresCapture && stamp.millis() < order.flow.until;
+                let next = shares.get(packet.claimed.len()).filter(|_| open);
+                let next = next.filter(|_| state.people.contains_key(&own.person));
+                if empty != (mine.is_none() && next.is_none()) {
+                    return Ok((Vec::new(), Claimed::Otherwise));
+                }
+                if let Some(place) = mine {
                     let share = shares.get(*place as usize).copied().unwrap_or_default();
                     return Ok((vec![kept], Claimed::Share(share, packet.left)));
                 }
-                let open = order.phase == OrderPhase::RequiresCapture && stamp.millis() < order.flow.until;
-                let next = shares.get(packet.claimed.len()).filter(|_| open);
-                let (Some(share), true) = (next, state.people.contains_key(&own.person)) else {
-                    return Ok((vec![keep_empty], Claimed::Empty));
+                let Some(share) = next else {
+                    return Ok((vec![kept], Claimed::Empty));
                 };
                 let transfer = Transfer {
                     amount: (*share).into(),
@@ -112,12 +146,13 @@ impl Services {
                 Ok((changes, Claimed::Share(*share, left)))
             })
             .await?;
-        let told = match claimed {
-            Claimed::Empty => empty,
-            Claimed::Share(share, left) => event(fields(CALL, "done").with("amount", whole(share)).with("remaining", whole(left))),
-        };
-        self.tell(caller.session, told);
-        Ok(Reply::Ticket(ticket))
+        Ok(match claimed {
+            Claimed::Otherwise => None,
+            Claimed::Empty => Some(told),
+            Claimed::Share(share, left) => Some(event(
+                fields(CALL, "done").with("amount", whole(share)).with("remaining", whole(left)),
+            )),
+        })
     }
 
     /// A claim's outcome says how much, as far as that is known now.

@@ -347,10 +347,7 @@ impl Reducing {
 
     fn is_sent(&self, person: &PersonId, program: &ProgramId, client_id: &str, hash: &str, sequence: u64) -> bool {
         let sent = self.state.in_program(person, program).map(|mine| &mine.sent);
-        sent.is_some_and(|sent| {
-            sent.iter()
-                .any(|known| known.0 == client_id && known.1 == hash && known.2 == sequence)
-        })
+        sent.is_some_and(|sent| sent.find(client_id, hash) == Some((sequence, true)))
     }
 
     /// A message counts at its recipient's, and its client id at its sender's: each for itself.

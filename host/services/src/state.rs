@@ -5,6 +5,7 @@
 use crate::blob::Blob;
 use crate::flow::{Flow, FlowState};
 use crate::model::{DayCounts, Names};
+use crate::sent::Sent;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
@@ -82,8 +83,7 @@ pub(crate) struct PersonInProgram {
     pub(crate) saved: Option<(u64, u32)>,
     /// Length of the sealed bytes, by ticket.
     pub(crate) outcomes: BTreeMap<u64, u32>,
-    /// The newest ones sent: client id, hash of the content, sequence at the recipient.
-    pub(crate) sent: Vec<(String, String, u64)>,
+    pub(crate) sent: Sent,
     pub(crate) orders: BTreeSet<String>,
 }
 
