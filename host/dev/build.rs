@@ -78,6 +78,7 @@ fn generated(wit: &Path) -> Result<String, Problem> {
         default_bindings_module: Some("youji_sdk::bindings".to_owned()),
         export_macro_name: Some("export_program".to_owned()),
         runtime_path: Some("crate::rt".to_owned()),
+        skip: vec!["view".to_owned()],
         ..wit_bindgen_rust::Opts::default()
     };
     let mut files = wit_bindgen_core::Files::default();

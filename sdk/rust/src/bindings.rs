@@ -6,4 +6,6 @@ wit_bindgen::generate!({
     pub_export_macro: true,
     default_bindings_module: "youji_sdk::bindings",
     export_macro_name: "export_program",
+    // Written by hand: see `wire`.
+    skip: ["view"],
 });

@@ -2,11 +2,13 @@
 //!
 //! A program's memory never shrinks, so what counts is the most that it ever held at once. Builders therefore write each node, attribute and
 //! text where the host will read it, and names once, instead of a tree that is turned into lists; what was not built in document order is
-//! brought into it in place. The first view is measured and then built again, so that no list has to be moved to where it can grow.
+//! brought into it in place. No list is ever moved to where it can grow: the first view gets room for a small one, and one that turns out to be
+//! larger is only counted from there on, and built again with as much room as it takes.
 
-use crate::bindings::youji::miniapp::types::{Attribute, AttributeValue, Handler, Node, Span, Tree};
+use crate::bindings::youji::miniapp::types::{Handler, Node, Span};
 use crate::element::Name;
 use crate::fields::Scalar;
+use crate::wire::{Attribute, Tree, Value};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
@@ -45,6 +47,8 @@ pub(crate) struct Draft {
     names: Names,
     /// Elements that hold a place in it. With the last one it goes.
     alive: usize,
+    /// There is room for so much, and what goes beyond it is not worth moving the lists.
+    room: Option<Sizes>,
     /// Nothing is written then, only counted; the handlers of such elements are never asked.
     measured: Option<Sizes>,
 }
@@ -108,41 +112,58 @@ pub(crate) struct Sizes {
     names: usize,
 }
 
+impl Sizes {
+    /// Most small views, in less than two pages of memory.
+    const SMALL: Sizes = Sizes {
+        text: 1_024,
+        nodes: 40,
+        attributes: 80,
+        handlers: 16,
+        names: 40,
+    };
+
+    fn is_over(&self, room: &Sizes) -> bool {
+        self.text > room.text
+            || self.nodes > room.nodes
+            || self.attributes > room.attributes
+            || self.handlers > room.handlers
+            || self.names > room.names
+    }
+}
+
 impl Draft {
     const EMPTY: Draft = Draft {
-        tree: Tree {
-            text: String::new(),
-            nodes: Vec::new(),
-            attributes: Vec::new(),
-            handlers: Vec::new(),
-        },
+        tree: Tree::EMPTY,
         links: Vec::new(),
         owners: Vec::new(),
         listeners: Vec::new(),
         names: Names::EMPTY,
         alive: 0,
+        room: None,
         measured: None,
     };
 
-    /// From here on it only counts, unless there is something already.
-    pub(crate) fn measure(&mut self) {
+    /// Room for a small view, unless there is something already. A larger one is only counted from where it gets too large.
+    pub(crate) fn attempt(&mut self) {
         if self.alive == 0 {
-            self.measured = Some(Sizes::default());
+            self.reserve(Sizes::SMALL);
+            self.room = Some(Sizes::SMALL);
         }
     }
 
-    /// What was counted.
+    /// What was counted of one that is gone, if there was no room for it.
     pub(crate) fn measured(&mut self) -> Option<Sizes> {
-        let sizes = self.measured.take();
-        if sizes.is_some() {
-            self.names.list.clear();
-            self.names.places = [0; PLACES];
-        }
-        sizes
+        let sizes = self.measured?;
+        *self = Draft::EMPTY;
+        Some(sizes)
     }
 
-    /// Room for a view of that size, unless there is something already. What goes first stands first and together, since what is left of
-    /// it is where the host's copies of the lists are made.
+    /// Whether it is only counted.
+    pub(crate) fn is_measuring(&self) -> bool {
+        self.measured.is_some()
+    }
+
+    /// Room for a view of that size, unless there is something already.
     pub(crate) fn reserve(&mut self, sizes: Sizes) {
         if self.alive > 0 {
             return;
@@ -171,7 +192,7 @@ impl Draft {
     /// A new node, without a parent yet.
     pub(crate) fn add(&mut self, kind: &Name) -> u32 {
         self.alive += 1;
-        if self.counts(&[kind], |sizes| sizes.nodes += 1) {
+        if self.counts(&[kind], 0, |sizes| sizes.nodes += 1) {
             return NONE;
         }
         let kind = self.name(kind);
@@ -193,9 +214,27 @@ impl Draft {
     /// One element less.
     pub(crate) fn forget(&mut self) {
         self.alive = self.alive.saturating_sub(1);
-        if self.alive == 0 && self.measured.is_none() {
+        if self.alive > 0 || self.measured.is_some() {
+            return;
+        }
+        if self.room.is_some() {
+            self.clear();
+        } else {
             *self = Draft::EMPTY;
         }
+    }
+
+    /// Nothing is in it, but there is as much room.
+    fn clear(&mut self) {
+        self.tree.text.clear();
+        self.tree.nodes.clear();
+        self.tree.attributes.clear();
+        self.tree.handlers.clear();
+        self.links.clear();
+        self.owners.clear();
+        self.listeners.clear();
+        self.names.list.clear();
+        self.names.places = [0; PLACES];
     }
 
     /// For the view of one that is about to go: all of it, unless others are still alive.
@@ -230,10 +269,22 @@ impl Draft {
         span
     }
 
-    /// Whether it only counts now; then it has.
-    fn counts(&mut self, names: &[&str], add: impl FnOnce(&mut Sizes)) -> bool {
+    /// Whether it only counts now; then it has. `text` is the length of what comes beside names.
+    fn counts(&mut self, names: &[&str], text: usize, add: fn(&mut Sizes)) -> bool {
+        if let Some(room) = &self.room {
+            let mut sizes = self.sizes();
+            add(&mut sizes);
+            // As if no name were known: close to the end one more or less does not matter.
+            sizes.text += text + names.iter().map(|name| name.len()).sum::<usize>();
+            sizes.names += names.len();
+            if sizes.is_over(room) {
+                self.room = None;
+                self.measured = Some(self.sizes());
+            }
+        }
         let Some(sizes) = &mut self.measured else { return false };
         add(sizes);
+        sizes.text += text;
         for name in names {
             // The same name at two addresses counts twice, which does no harm.
             if !self.names.is_known(name) {
@@ -247,34 +298,31 @@ impl Draft {
 
     pub(crate) fn put(&mut self, node: u32, name: &Name, value: Scalar) {
         let text = if let Scalar::Text(text) = &value { text.len() } else { 0 };
-        if self.counts(&[name], |sizes| {
-            sizes.attributes += 1;
-            sizes.text += text;
-        }) {
+        if self.counts(&[name], text, |sizes| sizes.attributes += 1) {
             return;
         }
         let value = match value {
-            Scalar::Flag(flag) => AttributeValue::Flag(flag),
-            Scalar::Integer(number) => AttributeValue::Integer(number),
-            Scalar::Number(number) => AttributeValue::Number(number),
+            Scalar::Flag(flag) => Value::Flag(flag),
+            Scalar::Integer(number) => Value::Integer(number),
+            Scalar::Number(number) => Value::Number(number),
             // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
             Scalar::Text(text) if text.is_empty() && *name != "value" => return self.take_back(node, name),
-            Scalar::Text(text) => AttributeValue::Text(self.text(&text)),
+            Scalar::Text(text) => Value::Text(self.text(&text)),
         };
         self.put_value(node, name, value);
     }
 
     /// A text of the SDK's own as the value.
     pub(crate) fn put_word(&mut self, node: u32, name: &Name, word: &Name) {
-        if self.counts(&[name, word], |sizes| sizes.attributes += 1) {
+        if self.counts(&[name, word], 0, |sizes| sizes.attributes += 1) {
             return;
         }
         let word = self.name(word);
-        self.put_value(node, name, AttributeValue::Text(word));
+        self.put_value(node, name, Value::Text(word));
     }
 
     /// Set twice, the last one counts.
-    fn put_value(&mut self, node: u32, name: &Name, value: AttributeValue) {
+    fn put_value(&mut self, node: u32, name: &Name, value: Value) {
         let name = self.name(name);
         if let Some(at) = self.find(node, name) {
             self.tree.attributes[at].value = value;
@@ -311,7 +359,7 @@ impl Draft {
     }
 
     pub(crate) fn put_key(&mut self, node: u32, key: &str) {
-        if self.counts(&[], |sizes| sizes.text += key.len()) {
+        if self.counts(&[], key.len(), |_| {}) {
             return;
         }
         let key = self.text(key);
@@ -320,7 +368,7 @@ impl Draft {
 
     /// The id of a new handler.
     pub(crate) fn listen(&mut self, node: u32, event: &Name) -> u32 {
-        if self.counts(&[event], |sizes| sizes.handlers += 1) {
+        if self.counts(&[event], 0, |sizes| sizes.handlers += 1) {
             return 0;
         }
         let event = self.name(event);

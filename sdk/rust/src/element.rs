@@ -1,8 +1,8 @@
 //! What builders make: a node, its handlers, its children.
 
-use crate::bindings::youji::miniapp::types::Tree;
 use crate::draft::{DRAFT, draft};
 use crate::fields::{Fields, Scalar};
+use crate::wire::Tree;
 use std::borrow::Cow;
 
 /// Makes a message of what came with an event.
@@ -155,8 +155,9 @@ impl<M> Drop for Element<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::youji::miniapp::types::{AttributeValue, Span};
+    use crate::bindings::youji::miniapp::types::Span;
     use crate::draft::Draft;
+    use crate::wire::Value;
 
     type View = Element<u8>;
 
@@ -183,10 +184,10 @@ mod tests {
                 }
                 for one in attributes.by_ref().take(node.attributes as usize) {
                     line += &match one.value {
-                        AttributeValue::Flag(flag) => format!(" {}={flag}", text(one.name)),
-                        AttributeValue::Integer(number) => format!(" {}={number}", text(one.name)),
-                        AttributeValue::Number(number) => format!(" {}={number}", text(one.name)),
-                        AttributeValue::Text(value) => format!(" {}={}", text(one.name), text(value)),
+                        Value::Flag(flag) => format!(" {}={flag}", text(one.name)),
+                        Value::Integer(number) => format!(" {}={number}", text(one.name)),
+                        Value::Number(number) => format!(" {}={number}", text(one.name)),
+                        Value::Text(value) => format!(" {}={}", text(one.name), text(value)),
                     };
                 }
                 for one in handlers.by_ref().take(node.handlers as usize) {
@@ -211,7 +212,7 @@ mod tests {
     fn a_view_is_in_document_order_however_it_was_built() {
         for measured in [false, true] {
             if measured {
-                draft(Draft::measure);
+                draft(Draft::attempt);
                 let mut parent = made("row", "counted", 9);
                 for number in 2..100 {
                     parent.adopt(made("text", "too", 9));

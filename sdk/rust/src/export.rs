@@ -9,24 +9,22 @@ macro_rules! export {
         mod youji_component {
             use super::*;
             use ::std::cell::RefCell;
-            use $crate::bindings::exports::youji::miniapp::program::{Field, Guest, Happening, SavedState, Tree};
+            use ::std::sync::atomic::{AtomicUsize, Ordering};
+            use $crate::bindings::exports::youji::miniapp::program::{Field, Guest, Happening, SavedState};
             use $crate::program::Instance;
+            use $crate::wire::Tree;
 
             ::std::thread_local! {
                 static INSTANCE: RefCell<Option<Instance<$program>>> = const { RefCell::new(None) };
+                /// What the host is reading.
+                static LENT: RefCell<Tree> = const { RefCell::new(Tree::EMPTY) };
             }
+
+            /// Where the lists of what is lent are.
+            static PLACES: [AtomicUsize; 8] = [const { AtomicUsize::new(0) }; 8];
 
             fn with<T: Default>(run: impl FnOnce(&mut Instance<$program>) -> T) -> T {
                 INSTANCE.with_borrow_mut(|instance| instance.as_mut().map(run).unwrap_or_default())
-            }
-
-            fn empty() -> Tree {
-                Tree {
-                    text: String::new(),
-                    nodes: Vec::new(),
-                    attributes: Vec::new(),
-                    handlers: Vec::new(),
-                }
             }
 
             struct Component;
@@ -42,15 +40,28 @@ macro_rules! export {
                 fn event(event: Happening) {
                     with(|instance| instance.event(event));
                 }
-                fn view() -> Tree {
-                    INSTANCE.with_borrow_mut(|instance| instance.as_mut().map_or_else(empty, Instance::view))
-                }
                 fn save_state() -> Option<SavedState> {
                     with(|instance| instance.save_state())
                 }
             }
 
             $crate::bindings::export_program!(Component with_types_in $crate::bindings);
+
+            /// The contract's `view`: its lists are lent until the host says that it has read them.
+            #[unsafe(export_name = "youji:miniapp/program@1.0.0#view")]
+            extern "C" fn view() -> *const AtomicUsize {
+                let tree = with(Instance::view);
+                for (place, value) in PLACES.iter().zip(tree.places()) {
+                    place.store(value, Ordering::Relaxed);
+                }
+                LENT.set(tree);
+                PLACES.as_ptr()
+            }
+
+            #[unsafe(export_name = "cabi_post_youji:miniapp/program@1.0.0#view")]
+            extern "C" fn view_was_read(_: *const AtomicUsize) {
+                LENT.set(Tree::EMPTY);
+            }
         }
     };
 }

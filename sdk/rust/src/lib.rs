@@ -36,6 +36,8 @@ pub mod element;
 pub mod event;
 mod export;
 pub mod fields;
+#[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
+mod heap;
 pub mod host;
 pub mod json;
 pub mod payment;
@@ -45,6 +47,8 @@ pub mod records;
 pub mod testing;
 pub mod text;
 pub mod widgets;
+#[doc(hidden)]
+pub mod wire;
 
 pub use codes::{Cause, Ended, FailureCode, PayState, Phase};
 pub use ctx::Ctx;

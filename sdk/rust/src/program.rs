@@ -1,6 +1,6 @@
 //! The trait that a program implements, and what drives it.
 
-use crate::bindings::youji::miniapp::types::{Event, Field, SavedState, Tree};
+use crate::bindings::youji::miniapp::types::{Event, Field, SavedState};
 use crate::codes::Phase;
 use crate::ctx::Ctx;
 use crate::draft::{Draft, Sizes, draft};
@@ -8,6 +8,7 @@ use crate::element::{Element, Handlers};
 use crate::event::{Happening, Launch, Outcome, Saved};
 use crate::fields::Fields;
 use crate::host::Handle;
+use crate::wire::Tree;
 
 /// A mini-program.
 pub trait Program: Sized + 'static {
@@ -99,13 +100,17 @@ impl<P: Program> Instance<P> {
     pub fn view(&mut self) -> Tree {
         // Those of the last view go first: both at once would take twice the memory for good.
         self.handlers = Vec::new();
-        let sizes = self.sizes.or_else(|| {
-            draft(Draft::measure);
-            drop(self.program.view());
-            draft(Draft::measured)
-        });
-        draft(|draft| draft.reserve(sizes.unwrap_or_default()));
-        let view = self.program.view();
+        match self.sizes {
+            Some(sizes) => draft(|draft| draft.reserve(sizes)),
+            None => draft(Draft::attempt),
+        }
+        let mut view = self.program.view();
+        if draft(|draft| draft.is_measuring()) {
+            drop(view);
+            let sizes = draft(Draft::measured);
+            draft(|draft| draft.reserve(sizes.unwrap_or_default()));
+            view = self.program.view();
+        }
         self.sizes = Some(draft(|draft| draft.sizes()));
         let (tree, handlers) = view.flatten();
         self.handlers = handlers;

@@ -1,7 +1,8 @@
 //! A view as tests read it.
 
-use crate::bindings::youji::miniapp::types::{AttributeValue, Field, Span, Tree};
+use crate::bindings::youji::miniapp::types::{Field, Span};
 use crate::fields::Scalar;
+use crate::wire::{Tree, Value};
 
 /// One node of a view, in document order.
 #[derive(Clone, Debug)]
@@ -29,10 +30,10 @@ pub(super) fn read(tree: &Tree) -> Vec<Node> {
     let mut field = || {
         let attribute = attributes.next().expect("as many attributes as nodes count");
         let value = match attribute.value {
-            AttributeValue::Flag(flag) => Scalar::Flag(flag),
-            AttributeValue::Integer(number) => Scalar::Integer(number),
-            AttributeValue::Number(number) => Scalar::Number(number),
-            AttributeValue::Text(span) => Scalar::Text(text(span)),
+            Value::Flag(flag) => Scalar::Flag(flag),
+            Value::Integer(number) => Scalar::Integer(number),
+            Value::Number(number) => Scalar::Number(number),
+            Value::Text(span) => Scalar::Text(text(span)),
         };
         Field {
             name: text(attribute.name),
