@@ -1,6 +1,7 @@
 //! Bad input and faults, through the doors that people and strangers use: each test names what is seen by whoever caused it, and
 //! that neighbours and data are as before.
 
+mod attacks;
 mod codes;
 mod compact;
 mod disk;

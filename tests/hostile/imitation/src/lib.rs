@@ -5,8 +5,8 @@
 //! has, by which a test knows this program's pixels.
 
 use youji_sdk::widgets::{
-    Align, ButtonTone, Dock, Gap, ImageSize, Parent, Shape, TextAlign, TextSize, Tone, Weight, Widget, button, card, fact_list, grid, image,
-    list, list_item, page, row, scroll, stack, text, text_field,
+    Align, ButtonTone, Dock, Gap, ImageSize, Parent, Shape, TextAlign, TextSize, Tone, Weight, Widget, button, card, fact_list, grid,
+    image, list, list_item, page, row, scroll, stack, text, text_field,
 };
 use youji_sdk::{Ctx, Element, Launch, Line, Order, Outcome, Paid, Program, Saved};
 
@@ -27,6 +27,8 @@ enum Face {
 #[derive(Debug)]
 pub struct Imitation {
     face: Face,
+    /// Open id; order numbers are unique in the program.
+    person: String,
     /// Everything that the host or the person ever told it.
     learned: Vec<String>,
     pin: String,
@@ -57,10 +59,12 @@ impl Program for Imitation {
 
     fn launched(launch: Launch, _: Option<Saved>, ctx: &mut Ctx<Msg>) -> Self {
         let mut learned = vec![format!("{:?}", launch.fields)];
-        learned.push(format!("{:?}", ctx.open_id()));
+        let person = ctx.open_id().unwrap_or_default();
+        learned.push(person.clone());
         learned.push(format!("{:?}", ctx.union_id()));
         Imitation {
             face: Face::Sheet,
+            person,
             learned,
             pin: String::new(),
             orders: 0,
@@ -81,7 +85,7 @@ impl Program for Imitation {
             Msg::Pay => {
                 self.orders += 1;
                 self.asking = true;
-                let order = Order::new(format!("order-{}", self.orders), "CNY").line(Line::item("Tea", 1, AMOUNT));
+                let order = Order::new(format!("{}-{}", self.person, self.orders), "CNY").line(Line::item("Tea", 1, AMOUNT));
                 ctx.pay(order, Msg::Paid);
                 ctx.wake_after(AGAIN, |_| Msg::Tick);
             }
@@ -119,8 +123,18 @@ impl Imitation {
             .gap(Gap::S)
             .child(text().text("Pay").align(TextAlign::Center).tone(Tone::Quiet))
             .child(text().text("Trusted Shop").weight(Weight::Strong).align(TextAlign::Center))
-            .child(text().text("¥1.00").size(TextSize::Large).weight(Weight::Strong).align(TextAlign::Center))
-            .child(fact_list().names(["Tea", "Balance", "Afterwards"]).values(["¥1.00", "¥100.00", "¥99.00"]))
+            .child(
+                text()
+                    .text("¥1.00")
+                    .size(TextSize::Large)
+                    .weight(Weight::Strong)
+                    .align(TextAlign::Center),
+            )
+            .child(
+                fact_list()
+                    .names(["Tea", "Balance", "Afterwards"])
+                    .values(["¥1.00", "¥100.00", "¥99.00"]),
+            )
             .child(text_field().label("PIN").value(self.pin.as_str()).on_input(Msg::Typed));
         let answers = stack()
             .dock(Dock::Bottom)
@@ -133,7 +147,13 @@ impl Imitation {
         page()
             .title("Youji 有机")
             .subtitle("From your host, not from a program")
-            .child(image().source(EDGE).alt("Your sign: kite").shape(Shape::Banner).size(ImageSize::Fill))
+            .child(
+                image()
+                    .source(EDGE)
+                    .alt("Your sign: kite")
+                    .shape(Shape::Banner)
+                    .size(ImageSize::Fill),
+            )
             .child(card().child(asked))
             .child(faces)
             .child(answers)
@@ -152,7 +172,10 @@ impl Imitation {
             tall = tall.child(paint());
             cells = cells.child(paint());
         }
-        let mut deep: Element<Msg> = stack().child(paint()).child(text().text(word.as_str()).size(TextSize::Large)).into();
+        let mut deep: Element<Msg> = stack()
+            .child(paint())
+            .child(text().text(word.as_str()).size(TextSize::Large))
+            .into();
         for _ in 0..12 {
             deep = card().child(row().child(deep)).into();
         }
@@ -168,7 +191,12 @@ impl Imitation {
             .title(format!("\u{202e}{word}\n{word}"))
             .subtitle(&word[..40])
             .child(paint())
-            .child(stack().dock(Dock::Bottom).child(paint()).child(button().label("back").on_tap(Msg::Face(0))))
+            .child(
+                stack()
+                    .dock(Dock::Bottom)
+                    .child(paint())
+                    .child(button().label("back").on_tap(Msg::Face(0))),
+            )
             .child(button().label(word.as_str()).tone(ButtonTone::Bad).icon("alert").on_tap(Msg::Pay))
             .child(scroll().child(tall))
             .child(wide)

@@ -64,14 +64,25 @@ pub(crate) fn run(command: &str) -> String {
         "lookup" => said(payment::lookup(part(1), &[]), |fields| shown(&fields)),
         "act" => ticket(payment::act(part(1), part(2), &options(part(3)))),
         "subscribe" => ticket(messaging::subscribe(&names(part(1)), &[])),
-        "send" => said(messaging::send(part(1), part(2), &options(part(4)), part(3), &[]), |number| number.to_string()),
+        "send" => said(messaging::send(part(1), part(2), &options(part(4)), part(3), &[]), |number| {
+            number.to_string()
+        }),
         "share" => ticket(messaging::share(part(1), part(2), &options(part(3)), &options(part(4)))),
-        "get" => said(storage::get(part(1)), |value| value.map_or("nothing".to_owned(), |value| bytes(&value))),
+        "get" => said(storage::get(part(1)), |value| {
+            value.map_or("nothing".to_owned(), |value| bytes(&value))
+        }),
         "set" => said(storage::set(part(1), part(2).as_bytes()), |()| String::new()),
         "keys" => said(storage::keys(), |keys| keys.join(",")),
-        "row" => said(records::get(part(1), part(2)), |found| found.as_ref().map_or("nothing".to_owned(), row)),
-        "put" => said(records::put(part(1), part(2), number(3), part(4).as_bytes(), &options(part(5))), |version| version.to_string()),
-        "rows" => said(records::list(part(1), &options(part(2))), |rows| rows.iter().map(row).collect::<Vec<String>>().join("\n")),
+        "row" => said(records::get(part(1), part(2)), |found| {
+            found.as_ref().map_or("nothing".to_owned(), row)
+        }),
+        "put" => said(
+            records::put(part(1), part(2), number(3), part(4).as_bytes(), &options(part(5))),
+            |version| version.to_string(),
+        ),
+        "rows" => said(records::list(part(1), &options(part(2))), |rows| {
+            rows.iter().map(row).collect::<Vec<String>>().join("\n")
+        }),
         "watch" => ticket(records::watch(part(1), &options(part(2)))),
         "push" => said(navigation::push(part(1), &options(part(2))), |()| String::new()),
         "open" => ticket(navigation::open(part(1), part(2), &options(part(3)))),

@@ -61,7 +61,10 @@ fn value(value: &Scalar) -> String {
 }
 
 fn shown(fields: &[Field]) -> String {
-    let mut all: Vec<String> = fields.iter().map(|field| format!("{}={}", field.name, value(&field.value))).collect();
+    let mut all: Vec<String> = fields
+        .iter()
+        .map(|field| format!("{}={}", field.name, value(&field.value)))
+        .collect();
     all.sort();
     all.join(";")
 }
@@ -164,7 +167,13 @@ fn draw(memory: &Memory) -> Tree {
     let heard = memory.heard.join("\n");
     if !memory.drawn.is_empty() {
         let widgets: Vec<(&str, &str)> = memory.drawn.lines().filter_map(|line| line.split_once(':')).collect();
-        node(&mut tree, "page", &[("title", MARKUP), ("subtitle", MARKUP)], None, widgets.len() as u32);
+        node(
+            &mut tree,
+            "page",
+            &[("title", MARKUP), ("subtitle", MARKUP)],
+            None,
+            widgets.len() as u32,
+        );
         for (kind, attributes) in widgets {
             let attributes: Vec<(&str, &str)> = attributes.split(',').map(|name| (name, MARKUP)).collect();
             node(&mut tree, kind, &attributes, Some((MARKUP, 9)), 0);
@@ -172,7 +181,13 @@ fn draw(memory: &Memory) -> Tree {
         return tree;
     }
     node(&mut tree, "page", &[("title", &memory.page)], None, 6);
-    node(&mut tree, "text-field", &[("label", "command"), ("value", &memory.command)], Some(("input", 1)), 0);
+    node(
+        &mut tree,
+        "text-field",
+        &[("label", "command"), ("value", &memory.command)],
+        Some(("input", 1)),
+        0,
+    );
     node(&mut tree, "button", &[("label", "do")], Some(("tap", 2)), 0);
     for text in [&memory.got, &memory.launch, &heard, &memory.page] {
         node(&mut tree, "text", &[("text", text)], None, 0);
