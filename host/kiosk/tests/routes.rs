@@ -66,6 +66,11 @@ const EXPECTED: &[(&str, &str, [u16; 3])] = &[
     ("POST", "/v1/payment_intents/{id}/capture", [401, 401, 401]),
     ("POST", "/v1/payment_intents/{id}/refund", [401, 401, 401]),
     ("POST", "/v1/payment_intents/{id}/ship", [401, 401, 401]),
+    ("POST", "/v1/collect", [401, 401, 401]),
+    ("POST", "/api/codes/scan", [401, 400, 401]),
+    ("POST", "/api/codes/present", [401, 200, 401]),
+    ("GET", "/api/codes/presented", [401, 200, 401]),
+    ("POST", "/api/codes/withdraw", [401, 200, 401]),
     ("GET", "/v1/events", [401, 401, 401]),
     ("GET", "/v1/events/{id}", [401, 401, 401]),
     // This kiosk has no tools; `host/dev/tests/routes.rs` has the table of one that was started with them.

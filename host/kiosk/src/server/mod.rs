@@ -11,10 +11,13 @@
 //! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
 //! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
 //! | [`openapi`] | the description of those routes |
+//! | `codes`, `collect` | payment codes: scanned, presented, collected with |
 //! | `token` | tokens for publishers' own servers |
 //! | `socket`, `frames` | the session socket |
 
 mod bucket;
+mod codes;
+mod collect;
 mod extract;
 mod frames;
 mod guard;

@@ -59,7 +59,7 @@ const fn moves(path: &'static str, id: &'static str, body: &'static str, says: &
     }
 }
 
-const OPERATIONS: [Operation; 18] = [
+const OPERATIONS: [Operation; 19] = [
     read("/v1/openapi.json", "description", "", "Any", "This description."),
     read(
         "/v1/balance",
@@ -125,6 +125,17 @@ const OPERATIONS: [Operation; 18] = [
         "Receipt",
         "The receipt as of now, signed by the host (JWS with EdDSA).",
     ),
+    Operation {
+        idempotent: true,
+        ..act(
+            "/v1/collect",
+            "collect",
+            "merchant",
+            "Collect",
+            "Collected",
+            "Collects with the code that a customer presents: up to this host's limit at once, more once the customer has said yes.",
+        )
+    },
     Operation {
         list: true,
         ..read(
@@ -228,6 +239,11 @@ fn schemas() -> Value {
         "Capture": closed(json!({"amount": decimal, "final": flag}), &[]),
         "Refund": closed(json!({"amount": decimal, "reference": named(64), "reason": named(200)}), &[]),
         "Ship": closed(json!({"tracking": named(200)}), &[]),
+        "Collect": closed(json!({"code": {"type": "string", "pattern": "^[0-9 ]{18,32}$", "description": "18 digits, with spaces or without"},
+            "order": named(64), "description": named(200), "amount": decimal, "currency": currency,
+            "notify_url": {"type": "string", "maxLength": 512}}), &["code", "order", "description", "amount", "currency"]),
+        "Collected": object(json!({"payment_intent": text(64), "state": {"type": "string", "enum": ["succeeded", "requires_confirmation"]},
+            "receipt": text(64), "before": flag}), &["payment_intent", "state"]),
         "Receipt": object(json!({"receipt": text(64), "order": text(64), "payer": text(64), "amount": decimal, "captured": decimal, "refunded": decimal,
             "currency": currency, "state": text(32), "at": moment, "document": text(8_192)}), &["receipt", "document"]),
         "Balance": object(json!({"merchant": text(64), "publisher": text(64), "name": {"type": "object"}, "available": decimal, "currency": currency}),

@@ -235,6 +235,7 @@ pub(crate) async fn end_seat(app: &Arc<App>, seat: &Arc<Seat>, reason: EndReason
         return json!({});
     };
     let unloaded = sessions.len();
+    app.host.services.withdraw_presented(&seat.person);
     futures_util::future::join_all(sessions.iter().map(|here| here.session.close(reason))).await;
     app.seats.remove(seat);
     let mut erased = json!({});

@@ -1,6 +1,6 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, guard, merchant, messages, operate, pages, payments, person, privacy, socket, token, visit};
+use super::{App, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, socket, token, visit};
 use crate::problem::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -93,6 +93,10 @@ fn table() -> Vec<Entry> {
         ),
         act("/api/person/profile", Person, post(privacy::set_profile)),
         act("/api/person/language", Person, post(person::set_language)),
+        act("/api/codes/scan", Person, post(codes::scan)),
+        act("/api/codes/present", Person, post(codes::present)),
+        read("/api/codes/presented", Person, get(codes::presented)),
+        act("/api/codes/withdraw", Person, post(codes::withdraw)),
         read("/api/messages", Person, get(messages::follow)),
         read("/api/session/{id}/socket", Person, get(socket::upgrade)),
         act("/api/operator/sign-in", Anyone, post(operate::sign_in)),
@@ -120,6 +124,7 @@ fn table() -> Vec<Entry> {
         act("/v1/payment_intents/{id}/capture", Merchant, post(merchant::capture)),
         act("/v1/payment_intents/{id}/refund", Merchant, post(merchant::refund)),
         act("/v1/payment_intents/{id}/ship", Merchant, post(merchant::ship)),
+        act("/v1/collect", Merchant, post(collect::collect)),
         read("/v1/events", Merchant, get(merchant::events)),
         read("/v1/events/{id}", Merchant, get(merchant::event)),
     ]
