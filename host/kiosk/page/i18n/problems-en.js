@@ -21,6 +21,8 @@ export const problems = {
   'not-ours@wifi': ['This is a Wi-Fi code', 'It holds the password of a network; it was not used.', 'Scan it with a phone’s camera, or scan a mini-program code.'],
   'not-ours@contact': ['This is a contact card', 'It holds a person’s details; they were not kept.', 'Scan the code of a mini-program.'],
   'not-ours@empty': ['The code is empty', 'There is nothing in it.', 'Scan the code of a mini-program.'],
+  'no-merchant-key': ['A merchant key is needed', 'Only merchants’ servers may ask this; nothing was changed.', 'Leave it to the merchant’s server.'],
+  'no-idempotency-key': ['The request has no key of its own', 'Sent twice it would count twice, so it was not taken.', 'Send it with an Idempotency-Key.'],
   'payment-code': ['This payment code can’t be used', 'It is damaged, or not as the standard has it. Nothing was paid.', 'Scan it again, or ask the merchant for a new one.'],
   'foreign-scheme': ['This code is for {kind}', 'This host can’t pay it; nothing was paid.', 'Pay it with an app of that scheme.'],
   'no-sheet': ['Look at the sheet first', 'It was not shown here, or was answered already. Nothing was paid.', 'Scan the code again.'],
