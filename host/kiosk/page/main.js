@@ -15,6 +15,7 @@ import { Session } from './session.js';
 import { EngineRoom } from './engine.js';
 import { showReceipt } from './receipt.js';
 import { watchWedge } from './wedge.js';
+import { isPaymentCode, payCode, payFor } from './pay.js';
 import { Idle } from './idle.js';
 
 const sessions = new Map();
@@ -161,6 +162,7 @@ async function openCode(code, { how, ms } = {}) {
   // Whoever scans their table again wants what they have there.
   const running = printed(code) && [...sessions.values()].find((session) => printed(session.code) === printed(code));
   if (running) return showSession(running);
+  if (isPaymentCode(code)) return pay(() => payCode(code));
   await open({ code }, { how, decodeMs: ms });
 }
 
@@ -171,6 +173,16 @@ function openProgram(program) {
 }
 
 const openPage = (program, page) => open({ program, page: page || '', query: {} }).catch(showProblem);
+
+// No program has anything to do with it: the host asks, and the scanner is there again afterwards.
+async function pay(how) {
+  if (!person() && !(await askWho())) return scanner?.resume();
+  try {
+    await how();
+  } finally {
+    scanner?.resume();
+  }
+}
 
 let opening = false;
 async function open(what, page = {}) {
@@ -382,6 +394,11 @@ async function boot() {
   if (arriving && person()) follow();
   else if (here.length) showSession(sessions.get(history.state?.session) ?? here.at(-1));
   else drawStage();
+  const link = /^\/P\/([a-z0-9_]+)$/.exec(location.pathname);
+  if (link) {
+    history.replaceState(null, '', '/');
+    pay(() => payFor(link[1])).catch(showProblem);
+  }
 }
 
 if (location.pathname.startsWith('/operator')) import('./operator.js').then(({ operate }) => operate());

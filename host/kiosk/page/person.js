@@ -7,6 +7,7 @@ import { api, asProblem } from './api.js';
 import { dialog, btn, form, problemBox, empty, skeleton, confirm, busy } from './ui.js';
 import { signPicture } from './art.js';
 import { showPrivacy } from './privacy.js';
+import { showCode } from './pay.js';
 import { person, setPerson } from './store.js';
 
 /** Asks who is there. Gives true once somebody is; false if they would rather not say. */
@@ -71,7 +72,7 @@ export function personCard({ inbox, leave }) {
     'section',
     { class: 'person-card', 'aria-label': t('bar.person') },
     h('div', { class: 'person-top' }, h('div', {}, h('p', { class: 'person-name' }, h('bdi', { text: who.name }), who.visitor ? h('span', { class: 'tag', text: t('me.visitor') }) : null), h('p', { class: 'person-balance-label', text: t('me.balance') }), h('p', { class: 'person-balance', text: money(who.balance, who.currency) })), signBox(who)),
-    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
+    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
   );
 }
 
@@ -129,6 +130,10 @@ export function showInbox(openPage, programName) {
     },
     () => empty('inbox', t('me.inbox-none'), t('me.inbox-none-d')),
   );
+}
+
+function showFailure(error) {
+  const it = dialog({ title: asProblem(error).title, className: 'small', alert: true, heading: false }, problemBox(asProblem(error)), h('div', { class: 'dialog-actions' }, btn(t('ok'), () => it.close(), { tone: 'primary', autofocus: true })));
 }
 
 function showReceipts() {

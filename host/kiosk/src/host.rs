@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use youji_api::{Gate, ProgramId, SessionId};
 use youji_registry::{Registry, RegistryOptions};
 use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig, check_imports};
+use youji_services::trade::{MerchantId, Printed};
 use youji_services::{Counter, OpenError, ServiceLimits, Services, ServicesConfig};
 
 /// Everything behind a kiosk. No global state: a process can hold several.
@@ -249,6 +250,28 @@ impl Host {
     /// An address that is too long for a code.
     pub fn posters(&self) -> Result<String, Problem> {
         crate::server::posters_page(self, crate::posters::Style::Inline)
+    }
+
+    /// Text of a payment code (EMVCo, merchant-presented) for the publisher of a program, or a merchant under it; `amount` is decimal.
+    ///
+    /// # Errors
+    /// No such program or merchant, or what a code can't say.
+    pub fn payment_code(&self, program: &ProgramId, merchant: &str, amount: Option<&str>, mut printed: Printed) -> Result<String, Problem> {
+        let installed = self.registry.open_verified(program)?;
+        printed.amount = match amount {
+            None => None,
+            Some(text) => Some(crate::money::minor(text, &self.config.currency).ok_or_else(|| {
+                Problem::new(
+                    400,
+                    youji_api::codes::INVALID,
+                    "Not an amount",
+                    format!("{text} is no amount of {}", self.config.currency),
+                    "Write it as 36.00.",
+                )
+            })?),
+        };
+        let merchant = MerchantId::new(installed.publisher.clone(), merchant);
+        Ok(self.services.print_payment_code(&merchant, &printed)?)
     }
 
     /// What the screen of a live session should show: sheets, scanner, inbox.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use youji_api::Failure;
 use youji_package::EmvCode;
 use youji_package::emv::{Account, Initiation, Object};
-use youji_services::trade::{Agreed, Collected, Idempotency, MerchantId, NewIntent, PresentedState};
+use youji_services::trade::{Agreed, Collected, Idempotency, MerchantId, NewIntent, PresentedState, Printed};
 use youji_services::{Merchant, Names, NewPerson, Person};
 
 fn merchant() -> MerchantId {
@@ -87,6 +87,54 @@ async fn a_merchants_code_moves_nothing_without_its_sheet_and_is_paid_once() {
     let late = host.services.pay_intent(&other.id, &intent.id, &agreed("36.00"), "").await;
     assert_eq!(late.unwrap_err().code, "conflict");
     assert_eq!(host.balance(&other), 20_000);
+    host.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_printed_for_a_merchant_is_read_as_its_code() {
+    let host = Host::new().await;
+    let terms = Printed {
+        amount: Some(3_605),
+        reference: "Table 7".to_owned(),
+        city: "BEIJING".to_owned(),
+        country: "CN".to_owned(),
+        category: "5812".to_owned(),
+    };
+    let text = host.services.print_payment_code(&merchant(), &terms).unwrap();
+    let code: EmvCode = text.parse().unwrap();
+    code.complete().unwrap();
+    assert_eq!(code.ours(), Some((&"pub".into(), "")));
+    assert_eq!((code.currency, code.amount, code.reference()), (156, Some(3_605), "Table 7"));
+    assert_eq!(
+        (code.name.as_deref(), code.localised.unwrap().name.as_str()),
+        (Some("Good Noodles"), "好味面馆")
+    );
+    let refused = |merchant: &MerchantId, terms: &Printed| host.services.print_payment_code(merchant, terms).unwrap_err().code;
+    assert_eq!(refused(&MerchantId::new("pub", "nobody"), &terms), "not-found");
+    for wrong in [
+        Printed {
+            city: String::new(),
+            ..terms.clone()
+        },
+        Printed {
+            country: "XX".to_owned(),
+            ..terms.clone()
+        },
+        Printed {
+            category: "12".to_owned(),
+            ..terms.clone()
+        },
+        Printed {
+            reference: "r".repeat(26),
+            ..terms.clone()
+        },
+        Printed {
+            amount: Some(0),
+            ..terms.clone()
+        },
+    ] {
+        assert_eq!(refused(&merchant(), &wrong), "invalid", "{wrong:?}");
+    }
     host.check().await;
 }
 

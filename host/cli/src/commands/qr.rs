@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use youji_api::ProgramId;
 use youji_kiosk::qr::{Code, MAX_MODULE_PIXELS, MIN_MODULE_PIXELS, Terminal};
+use youji_services::trade::Printed;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   youji qr --program youji.restaurant --scene T7             on the terminal
   youji qr --program youji.restaurant --scene T7 --svg t7.svg
+  youji qr --emv --program youji.restaurant --amount 36.00 --reference "Table 7"
   youji qr HTTPS://EXAMPLE.ORG --png example.png --module 8")]
 pub(crate) struct Arguments {
     /// Any text instead of a program
@@ -29,6 +31,27 @@ pub(crate) struct Arguments {
     /// What the program is told, such as a table; at most 12 bytes
     #[arg(long, value_name = "TEXT", requires = "program", default_value = "")]
     scene: String,
+    /// A payment code after EMVCo instead: it pays the program's publisher, or a merchant under it
+    #[arg(long, requires = "program", conflicts_with_all = ["page", "scene"])]
+    emv: bool,
+    /// Id of a merchant under the publisher; the publisher itself unless told
+    #[arg(long, value_name = "ID", requires = "emv", default_value = "")]
+    merchant: String,
+    /// Amount, for one payment; unless told, the code is for many and each payer says how much
+    #[arg(long, value_name = "DECIMAL", requires = "emv")]
+    amount: Option<String>,
+    /// Number of the bill; at most 25 characters
+    #[arg(long, value_name = "TEXT", requires = "emv", default_value = "")]
+    reference: String,
+    /// Where the merchant is; at most 15 characters
+    #[arg(long, value_name = "CITY", requires = "emv", default_value = "BEIJING")]
+    city: String,
+    /// ISO 3166-1
+    #[arg(long, value_name = "CODE", requires = "emv", default_value = "CN")]
+    country: String,
+    /// What the merchant sells: four digits, ISO 18245 (5812: restaurants)
+    #[arg(long, value_name = "DIGITS", requires = "emv", default_value = "5812")]
+    category: String,
     /// Write an SVG picture
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -48,6 +71,20 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let text = match (&arguments.text, &arguments.program) {
         (Some(text), _) => text.clone(),
+        (None, Some(program)) if arguments.emv => {
+            let program = ProgramId::from(program.as_str());
+            let printed = Printed {
+                amount: None,
+                reference: arguments.reference.clone(),
+                city: arguments.city.clone(),
+                country: arguments.country.clone(),
+                category: arguments.category.clone(),
+            };
+            let amount = arguments.amount.as_deref();
+            arguments
+                .folder
+                .with_host(async |host| Ok(host.payment_code(&program, &arguments.merchant, amount, printed)?))?
+        }
         (None, program) => {
             let program = ProgramId::from(program.as_deref().unwrap_or_default());
             arguments

@@ -30,7 +30,7 @@ pub use make::{IDEMPOTENCY_MISMATCH, NewIntent};
 pub use notices::{Attempt, DueNotification, Notification, RETRIES_MS};
 pub use pay::{Agreed, EXPIRED, PaidIntent};
 pub use presented::{CODE_USED, Collected, PRESENTED_DIGITS, PRESENTED_MS, Presented, PresentedState};
-pub use scanned::{FOREIGN_SCHEME, Scanned};
+pub use scanned::{FOREIGN_SCHEME, Printed, Scanned};
 pub use view::{Intent, IntentLine, IntentRefund};
 
 use sha2::{Digest, Sha256};

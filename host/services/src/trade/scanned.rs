@@ -6,7 +6,7 @@ use crate::money;
 use crate::services::{Services, not_found};
 use youji_api::{Failure, codes};
 use youji_package::EmvCode;
-use youji_package::emv::Initiation;
+use youji_package::emv::{Account, Initiation, Localised, Object};
 
 /// The code of a failure: the scheme is another one's.
 pub const FOREIGN_SCHEME: &str = "foreign-scheme";
@@ -32,7 +32,59 @@ pub struct Scanned {
     pub intent: Option<Intent>,
 }
 
+/// What a printed payment code says beside whom it pays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// In minor units: for one payment; none: printed once, and each payer says how much.
+    pub amount: Option<u64>,
+    /// A bill's number, at most 25 characters; may be empty.
+    pub reference: String,
+    /// At most 15 characters.
+    pub city: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// What the merchant sells: four digits, ISO 18245.
+    pub category: String,
+}
+
 impl Services {
+    /// The text of a payment code for a merchant that is enrolled, in what wallets here hold.
+    ///
+    /// # Errors
+    /// "not-found" for another merchant; "invalid" for what a code can't say.
+    pub fn print_payment_code(&self, merchant: &MerchantId, printed: &Printed) -> Result<String, Failure> {
+        let invalid = |error: youji_package::EmvError| Failure::new(codes::INVALID, error.to_string());
+        let name = self.state.read().merchant(&merchant.publisher, &merchant.merchant).cloned();
+        let name = name.ok_or_else(|| super::keys::no_merchant(merchant))?;
+        let short = |text: &str| text.chars().take(25).collect::<String>();
+        let initiation = match printed.amount {
+            Some(_) => Initiation::Dynamic,
+            None => Initiation::Static,
+        };
+        let bill = Object {
+            id: 1,
+            value: printed.reference.clone(),
+        };
+        let code = EmvCode {
+            initiation: Some(initiation),
+            accounts: vec![Account::youji(&merchant.publisher, &merchant.merchant).map_err(invalid)?],
+            category: Some(printed.category.clone()),
+            currency: u16::try_from(self.ledger_number).unwrap_or(0),
+            amount: printed.amount,
+            country: printed.country.clone(),
+            name: Some(short(name.in_language("en"))),
+            city: Some(printed.city.clone()),
+            additional: if printed.reference.is_empty() { Vec::new() } else { vec![bill] },
+            localised: (!name.zh.is_empty()).then(|| Localised {
+                language: "zh".to_owned(),
+                name: short(&name.zh),
+                city: String::new(),
+            }),
+            ..EmvCode::default()
+        };
+        code.issue().map_err(invalid)
+    }
+
     /// The intent of a payment code of ours. A code for one payment always comes to the same intent, so that it is paid once; `amount`,
     /// in minor units, is the person's, where the code has none.
     ///
