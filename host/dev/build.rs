@@ -16,6 +16,7 @@ fn main() -> Result<(), Problem> {
         &sdk.join("rust/src"),
         &sdk.join("wit"),
         &sdk.join("templates"),
+        &sdk.join("js"),
         &here.join("carried"),
     ] {
         println!("cargo::rerun-if-changed={}", watched.display());
@@ -33,6 +34,11 @@ fn main() -> Result<(), Problem> {
             "bindings.rs" => {}
             "lib.rs" => carried.push((format!("rust/src/{name}"), with_runtime(&path, &out)?)),
             _ => carried.push((format!("rust/src/{name}"), path)),
+        }
+    }
+    for (name, path) in below(&sdk.join("js"))? {
+        if !name.starts_with("target/") {
+            carried.push((format!("js/{name}"), path));
         }
     }
     carried.sort();

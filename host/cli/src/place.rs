@@ -25,6 +25,24 @@ pub(crate) fn data_folder() -> Result<PathBuf> {
     }
 }
 
+/// The language of the person at this machine, BCP 47, as POSIX tells it; English where it tells none.
+pub(crate) fn language() -> String {
+    let mut set = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok());
+    let locale = set.find(|value| !value.is_empty()).unwrap_or_default();
+    tag_of(&locale).unwrap_or_else(|| "en".to_owned())
+}
+
+/// "zh_CN.UTF-8" as "zh-CN"; none for "C", "POSIX" and what is no locale.
+fn tag_of(locale: &str) -> Option<String> {
+    let name = locale.split(['.', '@']).next().unwrap_or_default().replace('_', "-");
+    let well_formed = name
+        .split('-')
+        .all(|part| (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    (well_formed && !name.eq_ignore_ascii_case("posix")).then_some(name)
+}
+
 /// What belongs to the person at this machine, wherever they stand: SDKs, their key.
 ///
 /// # Errors
@@ -39,5 +57,26 @@ pub(crate) fn user_folder() -> Result<PathBuf> {
         Ok(home.join("Library/Application Support/youji"))
     } else {
         Ok(home.join(".local/share/youji"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tag_of;
+
+    #[test]
+    fn a_locale_is_a_language() {
+        for (locale, tag) in [
+            ("zh_CN.UTF-8", Some("zh-CN")),
+            ("de_DE@euro", Some("de-DE")),
+            ("en", Some("en")),
+            ("C", None),
+            ("C.UTF-8", None),
+            ("POSIX", None),
+            ("", None),
+            ("../../etc", None),
+        ] {
+            assert_eq!(tag_of(locale).as_deref(), tag, "{locale}");
+        }
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Address to put into the codes, such as https://kiosk.example
     #[arg(long, value_name = "URL", value_parser = web_address)]
     public_url: Option<String>,
+    /// Let notifications of merchants go to addresses of this machine and its network too
+    #[arg(long)]
+    notify_private: bool,
     /// Seconds without a touch after which the kiosk is reset
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     idle: u64,
@@ -74,6 +77,7 @@ impl Options {
             address: SocketAddr::from((if self.lan { [0, 0, 0, 0] } else { [127, 0, 0, 1] }, self.port)),
             public_url: self.public_url.clone(),
             lan: self.lan,
+            notify_private: self.notify_private,
             demo,
             idle,
             warn: Duration::from_secs(self.warn).min(idle / 2),

@@ -2,7 +2,7 @@
 
 use crate::cargo::{self, Compiled, Profile};
 use crate::fingerprint::{self, Stamp};
-use crate::{BuildError, component, files};
+use crate::{BuildError, component, files, script};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -128,6 +128,15 @@ fn build_dirs(dirs: &[PathBuf], options: &Options<'_>, progress: &mut dyn FnMut(
     for at in (0..dirs.len()).filter(|at| built[*at].is_some()) {
         progress(Progress::Unchanged(&name_of(&dirs[at])));
     }
+    let (scripts, stale): (Vec<usize>, Vec<usize>) = stale.into_iter().partition(|at| script::is_script(&dirs[*at]));
+    for at in scripts {
+        let name = name_of(&dirs[at]);
+        let started = SystemTime::now();
+        let compiled = script::compile(&dirs[at], progress)?;
+        progress(Progress::Packing(&name));
+        built[at] = Some(pack(&root, &dirs[at], options, compiled, started)?);
+        progress(Progress::Built(&name));
+    }
     if !stale.is_empty() {
         cargo::ensure_target(&root, &mut || progress(Progress::AddingTarget(cargo::TARGET)))?;
         let folders: Vec<PathBuf> = stale.iter().map(|at| dirs[*at].clone()).collect();
@@ -192,13 +201,19 @@ pub(crate) fn pack(root: &Path, dir: &Path, options: &Options<'_>, compiled: Com
     } else {
         fingerprint::fingerprint(root, dir, &sources, options.key.id().as_str())?
     };
-    let wasm = component::encode(&compiled.module)?;
+    let wasm = match &compiled.script {
+        Some(_) => compiled.module.clone(),
+        None => component::encode(&compiled.module)?,
+    };
     let imports = component::imports(&wasm)?;
     let wrong = |error| BuildError::Package {
         dir: dir.to_owned(),
         error,
     };
     let mut draft = Draft::new().with("app.wasm", wasm.as_slice());
+    if let Some(text) = compiled.script {
+        draft = draft.with("app.js", text);
+    }
     for (name, mut bytes) in files::packaged(dir)? {
         if let (Some(code), "manifest.json") = (options.develop, name.as_str()) {
             bytes = with_code(bytes, code);

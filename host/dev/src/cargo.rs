@@ -1,6 +1,6 @@
 //! Running cargo and rustup.
 
-use crate::BuildError;
+use crate::{BuildError, Progress};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -18,12 +18,18 @@ pub(crate) enum Profile {
     Publish,
     /// Quick to build again, with names and line numbers; defined here, so that a workspace need not know it.
     Develop,
+    /// The script engine, as its own workspace defines it.
+    Engine,
+    /// What strips types: it runs on this machine.
+    Compiler,
 }
 
 impl Profile {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Profile::Publish => &["--profile", "miniprogram"],
+            Profile::Engine => &["--profile", "engine", "--locked"],
+            Profile::Compiler => &["--profile", "compiler", "--locked"],
             Profile::Develop => &[
                 "--profile",
                 "miniprogram-dev",
@@ -46,12 +52,17 @@ const OUTPUT: usize = 64 << 10;
 /// with the constants that follow.
 const STACK_BYTES: u32 = (128 << 10) + (3 << 9);
 
+/// Calls within calls of a script are calls within calls of its engine. Zeros until they are used.
+const ENGINE_STACK_BYTES: u32 = 2 << 20;
+
 /// A compiled program.
 pub(crate) struct Compiled {
     /// The core module.
     pub(crate) module: Vec<u8>,
     /// Every source file in it, the SDK's among them.
     pub(crate) sources: Vec<PathBuf>,
+    /// The text that `module`, a component already, runs.
+    pub(crate) script: Option<String>,
 }
 
 fn cargo() -> OsString {
@@ -206,9 +217,10 @@ pub(crate) fn compile(
     let artifacts: HashMap<PathBuf, PathBuf> = reader.join().unwrap_or_default().into_iter().collect();
     if !status.success() {
         let names: Vec<&str> = packages.iter().map(|(_, name)| name.as_str()).collect();
-        return Err(BuildError::Compile {
-            program: names.join(", "),
-            output: tail(&said).to_owned(),
+        let (program, output) = (names.join(", "), tail(&said).to_owned());
+        return Err(match wants_network(&output) {
+            true => BuildError::Network { program, output },
+            false => BuildError::Compile { program, output },
         });
     }
     packages
@@ -224,6 +236,7 @@ pub(crate) fn compile(
             Ok(Compiled {
                 module,
                 sources: sources(&path.with_extension("d")),
+                script: None,
             })
         })
         .collect()
@@ -232,8 +245,17 @@ pub(crate) fn compile(
 /// What is published has the same bytes on every machine: no path of this one in panic locations.
 fn flags(root: &Path, profile: Profile) -> String {
     let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}")];
-    if profile == Profile::Develop {
-        return flags.remove(0);
+    match profile {
+        Profile::Develop => return flags.remove(0),
+        Profile::Compiler => return String::new(),
+        // Randomness is a capability; what asks for it below the SDK is told that there is none.
+        Profile::Engine => {
+            flags = vec![
+                format!("-Clink-arg=-zstack-size={ENGINE_STACK_BYTES}"),
+                "--cfg=getrandom_backend=\"unsupported\"".to_owned(),
+            ]
+        }
+        Profile::Publish => {}
     }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
@@ -245,6 +267,55 @@ fn flags(root: &Path, profile: Profile) -> String {
         flags.push(format!("--remap-path-prefix={}=/sdk", sdk.display()));
     }
     flags.join("\u{1f}")
+}
+
+/// Builds one package of a workspace of ours, and gives its file.
+pub(crate) fn tool_of(
+    root: &Path,
+    target_dir: &Path,
+    name: &str,
+    profile: Profile,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<PathBuf, BuildError> {
+    let cargo = cargo();
+    let mut build = command(&cargo, root);
+    build.args(["build", "--color", "never"]).args(profile.arguments());
+    if profile == Profile::Engine {
+        build.args(["--target", TARGET]);
+    }
+    build.args(["--package", name, "--target-dir"]).arg(target_dir);
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags(root, profile));
+    let mut child = build
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| tool(&cargo, error))?;
+    let mut said = String::new();
+    let lines = child.stderr.take().into_iter().flat_map(|err| BufReader::new(err).lines());
+    for line in lines.map_while(Result::ok) {
+        if let Some(krate) = line.trim_start().strip_prefix("Compiling ") {
+            let krate = krate.split(' ').next().unwrap_or(krate);
+            progress(Progress::Compiling(&format!("the script engine, once: {krate}")));
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    if !child.wait().map_err(|error| tool(&cargo, error))?.success() {
+        return Err(BuildError::Compile {
+            program: "the script engine".to_owned(),
+            output: format!(
+                "{}\nIt is built once on this machine, from sources that cargo fetches: that needs a network the first time.",
+                tail(&said)
+            ),
+        });
+    }
+    Ok(match profile {
+        Profile::Engine => target_dir
+            .join(TARGET)
+            .join("engine")
+            .join(format!("{}.wasm", name.replace('-', "_"))),
+        _ => target_dir.join("compiler").join(name),
+    })
 }
 
 fn artifacts(stdout: impl Read) -> Vec<(PathBuf, PathBuf)> {
@@ -276,6 +347,18 @@ fn sources(file: &Path) -> Vec<PathBuf> {
         .filter(|name| !name.is_empty())
         .map(|name| PathBuf::from(name.replace('\0', " ")))
         .collect()
+}
+
+/// Whether cargo ended before it compiled anything since it could not reach a registry, or was told not to.
+fn wants_network(said: &str) -> bool {
+    let words = [
+        "using offline mode",
+        "failed to download",
+        "Could not resolve host",
+        "unable to update registry",
+    ];
+    let compiled = said.lines().any(|line| line.trim_start().starts_with("--> "));
+    !compiled && words.iter().any(|word| said.to_lowercase().contains(&word.to_lowercase()))
 }
 
 fn tail(text: &str) -> &str {

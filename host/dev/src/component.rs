@@ -40,7 +40,8 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
         .keys()
         .map(|key| resolve.name_world_key(key))
         .collect();
-    names.retain(|name| !types_only(name));
+    // A script engine's own text is no capability.
+    names.retain(|name| !types_only(name) && !name.starts_with("youji:script/"));
     names.sort();
     Ok(names)
 }

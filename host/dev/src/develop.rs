@@ -2,10 +2,13 @@
 
 use crate::build::{self, Built, Options};
 use crate::cargo::{self, Profile};
-use crate::{BuildError, Progress, Project, files, symbols, watch};
+use crate::{BuildError, Progress, Project, files, script, symbols, watch};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use youji_package::PublisherKey;
+
+/// A core module with nothing in it.
+const NO_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// A program that is being worked on.
 pub struct Developer {
@@ -59,6 +62,9 @@ impl Developer {
     pub fn build(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Developed, BuildError> {
         let mut parts = Parts::new();
         let Project { root, dir } = self.project.clone();
+        if self.project.is_script() {
+            return self.build_script(parts, progress);
+        }
         let name = match &self.name {
             Some(name) => name.clone(),
             None => {
@@ -81,21 +87,48 @@ impl Developer {
             .next()
             .ok_or_else(|| BuildError::file(&dir, "nothing was built"))?;
         parts.done("cargo");
+        self.packed(compiled, started, parts)
+    }
+
+    fn build_script(&mut self, mut parts: Parts, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Developed, BuildError> {
+        let started = SystemTime::now();
+        let compiled = script::compile(&self.project.dir, progress)?;
+        parts.done("types");
+        self.packed(compiled, started, parts)
+    }
+
+    fn packed(&mut self, compiled: cargo::Compiled, started: SystemTime, parts: Parts) -> Result<Developed, BuildError> {
+        let Project { root, dir } = self.project.clone();
+        // A script's places are in its exceptions.
+        if compiled.script.is_some() {
+            return self.finished(&root, &dir, (compiled, NO_MODULE.to_vec()), started, parts);
+        }
         let module = compiled.module.clone();
         // The package goes without: what it tells is asked of the module that is kept here.
         let compiled = cargo::Compiled {
             module: symbols::stripped(&compiled.module)?,
             ..compiled
         };
+        self.finished(&root, &dir, (compiled, module), started, parts)
+    }
+
+    fn finished(
+        &mut self,
+        root: &Path,
+        dir: &Path,
+        (compiled, module): (cargo::Compiled, Vec<u8>),
+        started: SystemTime,
+        mut parts: Parts,
+    ) -> Result<Developed, BuildError> {
         self.code = self.code.saturating_add(1);
         let out = self.project.out();
         std::fs::create_dir_all(&out).map_err(|error| BuildError::file(&out, error))?;
         let options = Options {
             develop: Some(self.code),
-            ..Options::new(&root, &out, &self.key)
+            ..Options::new(root, &out, &self.key)
         };
-        let built = build::pack(&root, &dir, &options, compiled, started)?;
-        let edited = is_edited(&dir, started)?;
+        let built = build::pack(root, dir, &options, compiled, started)?;
+        let edited = is_edited(dir, started)?;
         parts.done("package");
         Ok(Developed {
             built,

@@ -38,6 +38,17 @@ pub enum BuildError {
         /// The compiler's own words, at most 64 KiB from the end.
         output: String,
     },
+    /// A dependency is not on this machine, and cargo could not fetch it.
+    #[error(
+        "{program} needs a network: cargo could not fetch one of its dependencies, and the SDK itself is carried by youji. Connect and build \
+         again, or take the dependency out of Cargo.toml:\n{output}"
+    )]
+    Network {
+        /// Names of the packages that were being built.
+        program: String,
+        /// Cargo's own words, at most 64 KiB from the end.
+        output: String,
+    },
     /// The module can't become a component.
     #[error("the compiled module is no mini-program: {0}. Export it with youji_sdk::export! and import nothing beside the SDK")]
     Component(String),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`build`](mod@build) | what is built, and the two doors: one program, all programs |
 //! | [`component`] | from a core module to a component; what a component imports |
+//! | [`script`] | programs in TypeScript |
 //! | [`sdk`] | the SDK that this library carries, unpacked for projects |
 //! | [`scaffold`] | a new project from a template |
 //! | [`project`] | an author's project: where it is, what it belongs to |
@@ -31,6 +32,7 @@ pub mod project;
 pub mod recording;
 pub mod replay;
 pub mod scaffold;
+pub mod script;
 pub mod sdk;
 pub mod simulator;
 pub mod symbols;

@@ -1,9 +1,9 @@
 //! An author's project: where it is, what cargo workspace it belongs to.
 
-use crate::{BuildError, cargo, sdk};
+use crate::{BuildError, cargo, script, sdk};
 use std::path::{Path, PathBuf};
 
-/// A folder with a `manifest.json` and a `Cargo.toml`.
+/// A folder with a `manifest.json`, and a `Cargo.toml` or a `src/main.ts`.
 #[derive(Clone, Debug)]
 pub struct Project {
     /// Its folder.
@@ -21,10 +21,10 @@ impl Project {
         let here = from.canonicalize().map_err(|error| BuildError::file(from, error))?;
         let dir = here
             .ancestors()
-            .find(|dir| dir.join("manifest.json").is_file() && dir.join("Cargo.toml").is_file());
+            .find(|dir| dir.join("manifest.json").is_file() && (dir.join("Cargo.toml").is_file() || script::is_script(dir)));
         let Some(dir) = dir else {
             let missing = if here.join("manifest.json").is_file() {
-                "Cargo.toml"
+                "Cargo.toml, or src/main.ts,"
             } else {
                 "manifest.json"
             };
@@ -35,8 +35,16 @@ impl Project {
         };
         Ok(Project {
             dir: dir.to_owned(),
-            root: cargo::root(dir)?,
+            root: match script::is_script(dir) {
+                true => dir.to_owned(),
+                false => cargo::root(dir)?,
+            },
         })
+    }
+
+    /// Whether it is written in TypeScript.
+    pub fn is_script(&self) -> bool {
+        script::is_script(&self.dir)
     }
 
     /// Where packages and stamps go.
@@ -49,6 +57,9 @@ impl Project {
     /// # Errors
     /// See [`sdk::link`].
     pub fn ensure_sdk(&self, home: &Path) -> Result<Option<PathBuf>, BuildError> {
+        if self.is_script() {
+            return sdk::link(&self.dir, home).map(Some);
+        }
         let manifest = self.dir.join("Cargo.toml");
         let text = std::fs::read_to_string(&manifest).map_err(|error| BuildError::file(&manifest, error))?;
         if text.contains(sdk::LINK) {

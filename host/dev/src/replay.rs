@@ -15,7 +15,7 @@ use youji_api::{
     codes,
 };
 use youji_package::{I18n, Package, PackageLimits};
-use youji_runtime::{Compiler, EndReason, LaunchRequest, Observer, Runtime, RuntimeConfig, Seen};
+use youji_runtime::{Code, Compiler, EndReason, LaunchRequest, Observer, Runtime, RuntimeConfig, Seen};
 
 /// How long a program may take for what took it a moment when it was recorded.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,8 +80,12 @@ pub async fn replay(recording: &Recording, cache: &Path, compiler: Compiler) -> 
     let i18n: I18n = package.i18n.clone();
     let requested = Arc::new(package.manifest.requested(&i18n, &launch.language));
     let wasm = package.wasm().to_vec();
+    let code = Code {
+        script: package.script().into(),
+        ..Code::from(recording.head.digest.as_str())
+    };
     let program = runtime
-        .program(&recording.head.digest, &requested, move || Ok(wasm))
+        .program(code, &requested, move || Ok(wasm))
         .await
         .map_err(|error| error.to_string())?;
     let caller = Caller {

@@ -40,6 +40,9 @@ pub enum NewError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// There is no folder to put it into.
+    #[error("{}: no such folder to put the project into; make it first, or name another with --parent DIR", .0.display())]
+    Parent(PathBuf),
     /// There is something of that name.
     #[error("{} exists already. Choose another name, or remove it", .0.display())]
     Taken(PathBuf),
@@ -59,6 +62,16 @@ pub enum NewError {
     /// The disk.
     #[error(transparent)]
     Build(#[from] BuildError),
+}
+
+/// What a project is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// Compiled by cargo.
+    #[default]
+    Rust,
+    /// Run by the script engine.
+    TypeScript,
 }
 
 /// What is made.
@@ -93,11 +106,33 @@ pub fn templates() -> Vec<&'static str> {
     names.into_iter().collect()
 }
 
-/// Makes a project that builds with cargo alone.
+/// Names of all templates in a language.
+pub fn templates_in(language: Language) -> Vec<&'static str> {
+    let names: BTreeSet<&str> = template_files(language).filter_map(|(path, _)| path.split('/').next()).collect();
+    names.into_iter().collect()
+}
+
+/// Path, from the template's name on, and text of each file.
+fn template_files(language: Language) -> Box<dyn Iterator<Item = (&'static str, &'static str)>> {
+    match language {
+        Language::Rust => Box::new(sdk::TEMPLATES.iter().copied()),
+        Language::TypeScript => Box::new(sdk::script_templates()),
+    }
+}
+
+/// Makes a project that builds with `youji build` alone.
 ///
 /// # Errors
 /// See [`NewError`].
 pub fn create(new: &NewProject<'_>) -> Result<Created, NewError> {
+    create_in(Language::Rust, new)
+}
+
+/// The same in any language.
+///
+/// # Errors
+/// See [`NewError`].
+pub fn create_in(language: Language, new: &NewProject<'_>) -> Result<Created, NewError> {
     if let Some(problem) = wrong_with(new.name) {
         let name = new.name.to_owned();
         return Err(NewError::Name { name, problem });
@@ -106,10 +141,13 @@ pub fn create(new: &NewProject<'_>) -> Result<Created, NewError> {
     if !youji_package::is_program_id(&id) {
         return Err(NewError::Id(id));
     }
-    let known = templates();
+    let known = templates_in(language);
     if !known.contains(&new.template) {
         let name = new.template.to_owned();
         return Err(NewError::Template { name, known });
+    }
+    if !new.parent.is_dir() {
+        return Err(NewError::Parent(new.parent.to_owned()));
     }
     let folder = new.parent.join(new.name);
     let made = std::fs::create_dir(&folder);
@@ -118,7 +156,7 @@ pub fn create(new: &NewProject<'_>) -> Result<Created, NewError> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(NewError::Taken(folder)),
         Err(error) => return Err(BuildError::file(&folder, error).into()),
     }
-    let filled = fill(new, &folder, &id);
+    let filled = fill(language, new, &folder, &id);
     if filled.is_err() {
         // Ours since a moment ago: a half project would only stand in the way of the next try.
         let _ = std::fs::remove_dir_all(&folder);
@@ -130,12 +168,14 @@ pub fn create(new: &NewProject<'_>) -> Result<Created, NewError> {
     })
 }
 
-fn fill(new: &NewProject<'_>, folder: &Path, id: &str) -> Result<Vec<String>, BuildError> {
+fn fill(language: Language, new: &NewProject<'_>, folder: &Path, id: &str) -> Result<Vec<String>, BuildError> {
     let prefix = format!("{}/", new.template);
-    let own = sdk::TEMPLATES
-        .iter()
-        .filter_map(|(path, text)| path.strip_prefix(&prefix).map(|path| (path, *text)));
-    let common = [("Cargo.toml", CARGO), (".gitignore", "/target\n/.youji\n"), ("README.md", README)];
+    let own = template_files(language).filter_map(|(path, text)| path.strip_prefix(&prefix).map(|path| (path, text)));
+    let ignored = (".gitignore", "/target\n/.youji\n");
+    let common = match language {
+        Language::Rust => [("Cargo.toml", CARGO), ignored, ("README.md", README)],
+        Language::TypeScript => [("tsconfig.json", TSCONFIG), ignored, ("README.md", SCRIPT_README)],
+    };
     let mut written = Vec::new();
     for (path, text) in own.chain(common) {
         let text = text
@@ -206,4 +246,42 @@ youji serve      # the kiosk, which opens it
 ```
 
 `manifest.json` says what the program is and what it may ask for; `src/lib.rs` is the program.
+";
+
+/// For editors and `tsc`: the build itself needs neither.
+const TSCONFIG: &str = r#"{
+  "compilerOptions": {
+    "target": "ES2023",
+    "lib": ["ES2023"],
+    "module": "ESNext",
+    "moduleResolution": "Bundler",
+    "resolveJsonModule": true,
+    "strict": true,
+    "noEmit": true,
+    "erasableSyntaxOnly": true,
+    "isolatedModules": true,
+    "skipLibCheck": true,
+    "types": [],
+    "paths": {
+      "youji": ["./.youji/sdk/js/lib/index.ts"],
+      "youji/*": ["./.youji/sdk/js/lib/*.ts"]
+    }
+  },
+  "include": ["src", ".youji/sdk/js/lib/host.d.ts"]
+}
+"#;
+
+const SCRIPT_README: &str = "# {{name}}
+
+```sh
+youji dev        # builds at every save, and shows the program in a simulator
+youji test       # scenarios/ against the built program
+youji check      # what is worth knowing before publishing
+youji publish    # sign it and put it into the local registry
+youji serve      # the kiosk, which opens it
+```
+
+`manifest.json` says what the program is and what it may ask for; `src/main.ts` is the program. The first build on a machine makes the
+script engine, which takes minutes and needs a network. Editors find the types through `tsconfig.json`; `npx tsc` checks them, if you
+have Node.
 ";

@@ -82,6 +82,12 @@ pub fn link(project: &Path, home: &Path) -> Result<PathBuf, BuildError> {
     Ok(sdk)
 }
 
+/// Path, from the template's name on, and text of each file of the templates in TypeScript.
+pub(crate) fn script_templates() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = carried::SDK.iter();
+    files.filter_map(|(name, text)| Some((name.strip_prefix("js/templates/")?, *text)))
+}
+
 /// Version of the SDK in a folder, from its manifest; none if it holds no SDK.
 pub fn version_in(folder: &Path) -> Option<String> {
     let manifest = std::fs::read_to_string(folder.join("rust/Cargo.toml")).ok()?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{Parser, Payload, TypeRef};
-use youji_runtime::Frame;
+use youji_runtime::{Frame, SCRIPT};
 
 type Slice = EndianArcSlice<LittleEndian>;
 
@@ -86,6 +86,10 @@ impl Symbols {
         let context = Dwarf::load(load).and_then(Context::from_dwarf);
         let mut places = Vec::new();
         for frame in trace {
+            if frame.index == SCRIPT {
+                places.push(scripted(frame.function.as_deref().unwrap_or_default()));
+                continue;
+            }
             let before = places.len();
             let body = frame.index.checked_sub(self.imports).and_then(|at| self.bodies.get(at as usize));
             if let (Ok(context), Some(body)) = (&context, body) {
@@ -129,6 +133,19 @@ impl Symbols {
                 line,
             });
         }
+    }
+}
+
+/// A place in a script: "update (src/main.ts:12:5)".
+fn scripted(text: &str) -> Place {
+    let (function, place) = text.rsplit_once(" (").unwrap_or((text, ""));
+    let mut parts = place.trim_end_matches(')').rsplitn(3, ':');
+    let (_, line, file) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
+    Place {
+        function: function.to_owned(),
+        file: file.to_owned(),
+        line: line.and_then(|line| line.parse().ok()).unwrap_or(0),
+        own: file.starts_with("src/"),
     }
 }
 

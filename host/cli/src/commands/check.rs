@@ -6,13 +6,13 @@ use crate::out;
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 use youji_dev::Report;
-use youji_dev::check::Weight;
+use youji_dev::check::{PERMISSION_MISSING, Weight};
 use youji_kiosk::HostConfig;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Builds the package that would be published, opens each of its entries in both languages on a host of its own, and looks at: size by cause,
-permissions that are requested and not used, files that nothing names, size of the views, labels and contrast, missing translations.
+Builds the package that would be published, opens each of its entries in both languages on a host of its own, and looks at: size by cause, \
+permissions that are requested and not used, files that nothing names, size of the views, labels and contrast, missing translations. \
 A serious finding takes 10 points, a minor one 3, a hint none; one rule takes at most 25.
 
 Exit codes: 0 at least --min points, 1 fewer, or it could not be built
@@ -40,9 +40,19 @@ fn check(arguments: &Arguments) -> Result<ExitCode> {
     let key = arguments.work.key()?;
     let built = author::build(&project, &key, arguments.json)?;
     let data = tempfile::tempdir().context("no temporary folder can be made")?;
-    let report = with_host(HostConfig::new(data.path()), async |host| {
-        author::install(&host, built.bytes.clone(), &key, "Youji Check").await?;
-        Ok(Box::pin(youji_dev::check(&project.dir, &built, &host)).await?)
+    let config = HostConfig {
+        compiled: Some(project.out().join("compiled")),
+        ..HostConfig::new(data.path())
+    };
+    let report = with_host(config, async |host| {
+        let installed = author::install(&host, built.bytes.clone(), &key, "Youji Check").await;
+        let report = Box::pin(youji_dev::check(&project.dir, &built, installed.is_ok().then_some(&host))).await?;
+        match installed {
+            // That it was refused is what the finding says, with the line of the manifest.
+            Err(_) if report.findings.iter().any(|finding| finding.rule == PERMISSION_MISSING) => Ok(report),
+            Err(refused) => Err(refused),
+            Ok(_) => Ok(report),
+        }
     })?;
     if arguments.json {
         out::line(serde_json::to_string(&report)?);

@@ -1,7 +1,7 @@
 //! `youji dev`: builds, shows, and does both again at every save.
 
 use crate::author::{self, Work};
-use crate::out;
+use crate::{out, place};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -17,8 +17,8 @@ use youji_kiosk::{HostConfig, Server};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every save builds the program again and puts it in the place of the instance that runs, which hands its state over by `save`. What does not
-build leaves the last good one where it is. The page at /dev shows the program and beside it what it does; it answers on this machine only.
+Every save builds the program again and puts it in the place of the instance that runs, which hands its state over by `save`. What does not \
+build leaves the last good one where it is. The page at /dev shows the program and beside it what it does; it answers on this machine only. \
 The people of the simulator have no PIN but 2468.
 
 With --json, each line on stdout is one object: first {\"what\": \"open\"}, then \"building\", \"failed\", \"running\", \"refused\", \"fault\".
@@ -41,9 +41,9 @@ pub(crate) struct Arguments {
     /// Let phones on the network in, and put this machine's address into the code
     #[arg(long)]
     lan: bool,
-    /// Language that the program is first launched in
-    #[arg(long, value_name = "TAG", default_value = "zh-CN")]
-    language: String,
+    /// Language that the program is first launched in, such as zh-CN; yours unless told
+    #[arg(long, visible_alias = "lang", value_name = "TAG")]
+    language: Option<String>,
     /// Keep what the simulator stores in this folder; otherwise it is gone when it closes
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -73,8 +73,9 @@ async fn dev(arguments: Arguments) -> Result<ExitCode> {
     let mut config = HostConfig {
         address: SocketAddr::from((if arguments.lan { [0, 0, 0, 0] } else { [127, 0, 0, 1] }, arguments.port)),
         lan: arguments.lan,
-        language: arguments.language.clone(),
+        language: arguments.language.clone().unwrap_or_else(place::language),
         name: "Youji dev".to_owned(),
+        compiled: Some(project.out().join("compiled")),
         ..HostConfig::new(data)
     };
     let listener = Server::bind(&mut config).await?;

@@ -12,7 +12,7 @@ use youji_kiosk::qr::{Code, Terminal};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Whoever owns the data folder is its operator: your key is allowed there the first time. A key that the operator took back stays so.
+Whoever owns the data folder is its operator: your key is allowed there the first time. A key that the operator took back stays so. \
 The kiosk of that folder must not be open meanwhile.
 
 Exit codes: 0 published, or exactly this is there already; 1 refused, and nothing was changed
@@ -53,6 +53,8 @@ fn publish(arguments: &Arguments) -> Result<ExitCode> {
     let package = built.bytes.clone();
     let (published, code) = local::with_host(config, async |host| {
         let published = author::install(&host, package, &key, &name).await?;
+        // So that whoever scans it first does not wait for the compiler.
+        host.make_ready(&published.program).await?;
         let code = host.code_for(&published.program, "", "")?;
         Ok((published, code))
     })?;

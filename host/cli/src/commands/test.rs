@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 fn test(arguments: &Arguments) -> Result<ExitCode> {
     let project = arguments.work.project()?;
-    let unit = if arguments.no_unit {
+    let unit = if arguments.no_unit || project.is_script() {
         None
     } else {
         Some(unit_tests(&project, arguments.json)?)
@@ -139,6 +139,7 @@ fn one(arguments: &Arguments, project: &Project, built: &Built, key: &PublisherK
     let config = HostConfig {
         clock: Arc::clone(&clock) as _,
         random: Arc::new(SeededRandom::new(scenario.seed)),
+        compiled: Some(project.out().join("compiled")),
         ..HostConfig::new(data.path())
     };
     let begun = Instant::now();

@@ -96,11 +96,15 @@ pub struct Report {
     pub views: Vec<Drawn>,
 }
 
-/// Looks at a package that was built to be published. `host` has it installed; `dir` is the project's folder.
+/// Name of the rule for what the component calls and the manifest does not request: no host installs such a program.
+pub const PERMISSION_MISSING: &str = "permission-missing";
+
+/// Looks at a package that was built to be published. `host` has it installed, or there is none: then nothing is drawn. `dir` is the
+/// project's folder.
 ///
 /// # Errors
 /// The package can't be read.
-pub async fn check(dir: &Path, built: &Built, host: &std::sync::Arc<Host>) -> Result<Report, PackageError> {
+pub async fn check(dir: &Path, built: &Built, host: Option<&std::sync::Arc<Host>>) -> Result<Report, PackageError> {
     let package = Package::open(&built.bytes, &PackageLimits::default())?;
     let manifest = std::fs::read_to_string(dir.join("manifest.json")).unwrap_or_default();
     let mut findings = Vec::new();
@@ -108,7 +112,10 @@ pub async fn check(dir: &Path, built: &Built, host: &std::sync::Arc<Host>) -> Re
     package::permissions(&package, &built.imports, &manifest, &mut findings);
     package::assets(&package, &mut findings);
     package::translations(&package, &manifest, &mut findings);
-    let views = Box::pin(views::views(host, &package, &mut findings)).await;
+    let views = match host {
+        Some(host) => Box::pin(views::views(host, &package, &mut findings)).await,
+        None => Vec::new(),
+    };
     findings.sort_by_key(|finding| match finding.weight {
         Weight::Serious => 0,
         Weight::Minor => 1,

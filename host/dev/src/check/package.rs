@@ -61,8 +61,21 @@ pub(super) fn sizes(package: &Package, packed: usize, findings: &mut Vec<Finding
     parts
 }
 
-/// What is requested against what is called.
+/// What is requested against what is called, and the other way round.
 pub(super) fn permissions(package: &Package, imports: &[String], manifest: &str, findings: &mut Vec<Finding>) {
+    let requested = package.manifest.requested(&package.i18n, "");
+    let called = imports
+        .iter()
+        .filter_map(|import| import.strip_prefix("youji:miniapp/")?.split('@').next());
+    for capability in called.filter(|capability| !requested.has_capability(capability)) {
+        findings.push(Finding {
+            rule: super::PERMISSION_MISSING,
+            weight: Weight::Serious,
+            place: place(manifest, "req_permissions"),
+            found: format!("the program calls \"{capability}\", which is not requested: no host would install it"),
+            remedy: format!("add {{ \"name\": \"{capability}\" }} to req_permissions, or don't call it"),
+        });
+    }
     let imported = |capability: &str| {
         imports
             .iter()
