@@ -72,7 +72,7 @@ export class Launcher {
     const local = /\/\/(localhost|127\.)/i.test(this.code);
     fill(
       this.el,
-      h('section', { class: 'dev-code' }, picture(this.svg), h('div', {}, h('p', { text: w(local ? 'scan-local' : 'scan') }), h('code', { text: this.code }))),
+      h('section', { class: 'dev-code' }, picture(this.svg), h('div', {}, h('p', { text: w(local ? 'scan-local' : 'scan') }), local ? h('code', { class: 'command', text: 'youji dev --lan' }) : null, h('code', { text: this.code }))),
       h('section', {}, h('h2', { class: 'rail-title', text: w('conditions') }), form),
     );
   }

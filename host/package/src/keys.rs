@@ -20,7 +20,7 @@ const FILE_BYTES: usize = 64 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not in the format.
-    #[error("expected a {expected} in JSON, found {found}; use the file that `youji key` wrote, unchanged")]
+    #[error("expected a {expected} in JSON, found {found}; use the file that `youji keygen` or the first `youji build` wrote, unchanged")]
     Malformed {
         /// Which key was expected.
         expected: &'static str,

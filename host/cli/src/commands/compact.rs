@@ -14,8 +14,8 @@ const STILL: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-What belonged to people who were erased, and what was overwritten or removed, leaves the files of log and projection. The ledger,
-orders' sums, the audit and the hash chain stay, and the chain still verifies. Needs room for the rewritten files beside the old ones;
+What belonged to people who were erased, and what was overwritten or removed, leaves the files of log and projection. The ledger, \
+orders' sums, the audit and the hash chain stay, and the chain still verifies. Needs room for the rewritten files beside the old ones; \
 stopping it at any moment harms nothing. A running host does it by itself soon after somebody was erased.
 
 Examples:

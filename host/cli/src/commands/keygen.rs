@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Whoever has the key can publish in your name, and without it your programs can't be updated: keep a copy where nobody else comes.
+Whoever has the key can publish in your name, and without it your programs can't be updated: keep a copy where nobody else comes. \
 The file with the ending .pub is for the operator of a host, who allows it there.
 
 Examples:

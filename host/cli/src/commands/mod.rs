@@ -111,3 +111,29 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::CompileChild => Ok(compile_child::run()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    /// The terminal's width breaks the lines of a paragraph; a source that breaks them too leaves single words on lines of their own.
+    fn check(command: &Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines: Vec<&str> = help.lines().collect();
+        for pair in lines.windows(2) {
+            let goes_on = pair[0].len() > 80 && !pair[0].starts_with(' ') && !pair[1].is_empty() && !pair[1].starts_with(' ');
+            assert!(!goes_on, "youji {}: a paragraph is broken after: {}", command.get_name(), pair[0]);
+        }
+    }
+
+    #[test]
+    fn paragraphs_of_help_are_one_line_in_the_source() {
+        let all = crate::Arguments::command();
+        check(&all);
+        assert!(all.get_subcommands().count() > 20);
+        for command in all.get_subcommands() {
+            check(command);
+            command.get_subcommands().for_each(check);
+        }
+    }
+}

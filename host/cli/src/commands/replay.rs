@@ -9,7 +9,7 @@ use youji_runtime::Compiler;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file is saved from the simulator's page (`youji dev`, tab Events). It holds the program, what went into it and what came out: whoever
+The file is saved from the simulator's page (`youji dev`, tab Events). It holds the program, what went into it and what came out: whoever \
 has it can see what the person entered. The host's calls are answered from it, and each view is held against the recorded one, byte for byte.
 
 Exit codes: 0 everything was the same, 1 it was not, or the file can't be played

@@ -21,7 +21,9 @@ impl Seat {
         let mut session = world.sessions.remove(&self.session).expect("the session is alive");
         assert!(!session.in_view, "{name} was called inside view, which is pure");
         let capability = name.split('.').next().unwrap_or(name);
-        let declared = world.permissions.as_ref().is_none_or(|names| names.contains(capability));
+        // A permission for one field, such as "identity.nickname", is one for the interface, as at a real host.
+        let names_it = |name: &String| name.split('.').next() == Some(capability);
+        let declared = world.permissions.as_ref().is_none_or(|names| names.iter().any(names_it));
         let refused = world.refusals.iter().position(|(call, _)| call == name);
         let result = if let Some(at) = refused {
             Err(refusal(&world.refusals.remove(at).1, "refused by the test"))
@@ -39,7 +41,7 @@ impl Seat {
         result
     }
 
-    fn sheet(&self, name: &'static str, order_no: &str, templates: &[String]) -> Answer<Ticket> {
+    fn sheet(&self, name: &'static str, order_no: &str, names: &[String]) -> Answer<Ticket> {
         self.call(name, true, |world, session| {
             let ticket = world.ticket();
             world.sheets.push(Sheet {
@@ -47,7 +49,7 @@ impl Seat {
                 ticket,
                 call: name,
                 order_no: order_no.to_owned(),
-                templates: templates.to_vec(),
+                names: names.to_vec(),
             });
             Ok(ticket)
         })
@@ -90,8 +92,8 @@ impl Host for Seat {
     fn identity_union_id(&mut self) -> Answer<String> {
         self.call("identity.union-id", false, |_, session| Ok(["union-", &session.person].concat()))
     }
-    fn identity_profile(&mut self, _: &[String], _: &[Field]) -> Answer<Ticket> {
-        self.sheet("identity.profile", "", &[])
+    fn identity_profile(&mut self, names: &[String], _: &[Field]) -> Answer<Ticket> {
+        self.sheet("identity.profile", "", names)
     }
     fn identity_login_code(&mut self, _: &[Field]) -> Answer<String> {
         self.call("identity.login-code", false, |world, _| Ok(format!("code-{}", world.ticket())))

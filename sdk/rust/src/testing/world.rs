@@ -48,7 +48,8 @@ pub(super) struct Sheet {
     pub(super) ticket: u64,
     pub(super) call: &'static str,
     pub(super) order_no: String,
-    pub(super) templates: Vec<String>,
+    /// Templates, or fields of the profile.
+    pub(super) names: Vec<String>,
 }
 
 pub(super) struct Watch {
@@ -202,7 +203,8 @@ impl FakeHost {
         rows.map(|((_, key), row)| (key.clone(), row.value.clone())).collect()
     }
 
-    /// The person answers the oldest sheet in front of them with yes. Their session need not be alive.
+    /// The person answers the oldest sheet in front of them with yes. Their session need not be alive. A field of their profile is then
+    /// such as "nickname of ann".
     ///
     /// # Panics
     /// When no sheet is open.
@@ -214,11 +216,15 @@ impl FakeHost {
             "payment.pay" => world.settle(&sheet),
             "messaging.subscribe" => {
                 let mut fields = done(sheet.call);
-                for template in &sheet.templates {
+                for template in &sheet.names {
                     world.allowed.insert((sheet.person.clone(), template.clone()));
                     fields = fields.text(&["template.", template].concat(), "accepted");
                 }
                 fields
+            }
+            "identity.profile" => {
+                let given = sheet.names.iter().map(|name| (["profile.", name].concat(), [name, " of ", &sheet.person].concat()));
+                given.fold(done(sheet.call), |fields, (name, value)| fields.text(&name, value))
             }
             call => done(call),
         };
