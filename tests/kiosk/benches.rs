@@ -30,6 +30,7 @@ const BENCHES: [(&str, &[&str]); 11] = [
         &["/transfers_per_s", "/rss_mb_per_million_ids", "/disk_bytes_per_transfer"],
     ),
     ("red-packet", &["/claims_per_s", "/claim_ms/p99"]),
+    ("payments", &["/payments_per_s", "/p99_ms", "/pin_confirmations_per_s"]),
     ("decode", &["/images", "/decoded", "/ms/p50", "/ms/p95"]),
 ];
 

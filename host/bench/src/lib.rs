@@ -11,6 +11,7 @@
 //! | [`gate`] | what the gate and the audit add to a host call |
 //! | [`decode`] | pictures of codes that are read, and how fast |
 //! | [`ledger`], [`bank`] | transfers a second that are durable, and the start after a kill; the machine that does them |
+//! | [`payments`] | merchants' servers that ask, people who say yes, over HTTP |
 //! | [`packets`] | claims of one red packet's shares by many |
 //! | [`prepare`] | the sample programs and fresh hosts that benches run on |
 //! | [`length`] | whether figures are wanted, or only that a bench works |
@@ -32,6 +33,7 @@ pub mod mail;
 pub mod messages;
 pub mod open;
 pub mod packets;
+pub mod payments;
 pub mod prepare;
 pub mod runaway;
 pub mod unload;

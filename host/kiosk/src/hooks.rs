@@ -12,7 +12,11 @@ use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use youji_services::trade::{Attempt, DueNotification};
 
 /// Notifications under way at once.
@@ -26,6 +30,7 @@ const HEAD_BYTES: usize = 16 << 10;
 
 /// Sends what is due until the host is gone.
 pub(crate) async fn run(host: Weak<Host>) {
+    let mut tls = None;
     loop {
         let Some(host) = host.upgrade() else { return };
         if host.is_closing() {
@@ -36,7 +41,10 @@ pub(crate) async fn run(host: Weak<Host>) {
             _ => Vec::new(),
         };
         let busy = due.len() == AT_ONCE;
-        futures_util::future::join_all(due.iter().map(|due| send(&host, due))).await;
+        if tls.is_none() && due.iter().any(|due| due.url.starts_with("https:")) {
+            tls = tokio::task::spawn_blocking(connector).await.ok().flatten();
+        }
+        futures_util::future::join_all(due.iter().map(|due| send(&host, due, tls.as_ref()))).await;
         drop(host);
         if !busy {
             tokio::time::sleep(ROUND).await;
@@ -44,9 +52,22 @@ pub(crate) async fn run(host: Weak<Host>) {
     }
 }
 
-async fn send(host: &Arc<Host>, due: &DueNotification) {
+/// With the certificates that this machine trusts.
+fn connector() -> Option<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        tracing::warn!("this machine trusts no certificates (Debian: ca-certificates): notifications over https wait");
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().ok()?;
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    Some(TlsConnector::from(Arc::new(config)))
+}
+
+async fn send(host: &Arc<Host>, due: &DueNotification, tls: Option<&TlsConnector>) {
     let begun = Instant::now();
-    let sent = tokio::time::timeout(PATIENCE, post(host, due)).await;
+    let sent = tokio::time::timeout(PATIENCE, post(host, due, tls)).await;
     let (status, error) = match sent {
         Ok(Ok(status)) => (status, ""),
         Ok(Err(error)) => (0, error),
@@ -64,25 +85,21 @@ async fn send(host: &Arc<Host>, due: &DueNotification) {
 }
 
 /// Answers the status; or one word about why there is none.
-async fn post(host: &Arc<Host>, due: &DueNotification) -> Result<u16, &'static str> {
+async fn post(host: &Arc<Host>, due: &DueNotification, tls: Option<&TlsConnector>) -> Result<u16, &'static str> {
     let uri: Uri = due.url.parse().map_err(|_| "address")?;
-    if uri.scheme_str() != Some("http") {
-        return Err("scheme");
-    }
+    let secure = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err("scheme"),
+    };
     let name = uri.host().ok_or("address")?;
-    let port = uri.port_u16().unwrap_or(80);
+    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let name = name.trim_start_matches('[').trim_end_matches(']');
     // Looked up once: what was looked at is what is connected to.
     let found = tokio::net::lookup_host((name, port)).await.map_err(|_| "name")?;
     let allowed = |address: &SocketAddr| host.config.notify_private || is_public(address.ip());
     let address = found.into_iter().find(allowed).ok_or("private-address")?;
     let stream = TcpStream::connect(address).await.map_err(|_| "refused")?;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES)
-        .handshake::<_, axum::body::Body>(TokioIo::new(stream))
-        .await
-        .map_err(|_| "broken")?;
-    let connection = tokio::spawn(connection);
     let seconds = host.config.clock.now_ms() / 1_000;
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -95,6 +112,21 @@ async fn post(host: &Arc<Host>, due: &DueNotification) -> Result<u16, &'static s
         .header("webhook-signature", host.services.sign_notification(&due.id, seconds, &due.body))
         .body(axum::body::Body::from(Bytes::from(due.body.clone())))
         .map_err(|_| "address")?;
+    if !secure {
+        return exchange(stream, request).await;
+    }
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| "address")?;
+    let stream = tls.ok_or("tls")?.connect(name, stream).await.map_err(|_| "tls")?;
+    exchange(stream, request).await
+}
+
+async fn exchange<S>(stream: S, request: Request<axum::body::Body>) -> Result<u16, &'static str>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connecting = http1::Builder::new().max_buf_size(HEAD_BYTES).handshake(TokioIo::new(stream));
+    let (mut sender, connection) = connecting.await.map_err(|_| "broken")?;
+    let connection = tokio::spawn(connection);
     let answer = sender.send_request(request).await;
     // Nothing but the status is read of the answer.
     connection.abort();

@@ -474,6 +474,9 @@ async fn receiver(statuses: &'static [u16]) -> (String, mpsc::UnboundedReceiver<
             let mut chunk = [0; 4_096];
             let (head, body) = loop {
                 let read = stream.read(&mut chunk).await.unwrap_or(0);
+                if read == 0 {
+                    break (String::new(), String::new());
+                }
                 bytes.extend_from_slice(&chunk[..read]);
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 let Some((head, body)) = text.split_once("\r\n\r\n") else {
@@ -486,6 +489,9 @@ async fn receiver(statuses: &'static [u16]) -> (String, mpsc::UnboundedReceiver<
                     break (head.to_owned(), body.to_owned());
                 }
             };
+            if head.is_empty() {
+                continue;
+            }
             let _ = said.send((head, body));
             let status = statuses.next().copied().unwrap_or(200);
             let answer = format!("HTTP/1.1 {status} X\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
@@ -586,6 +592,7 @@ async fn no_notification_goes_into_the_hosts_own_network() {
         format!("http://localhost:{port}/"),
         format!("http://[::ffff:127.0.0.1]:{port}/"),
         format!("http://2130706433:{port}/"),
+        format!("https://127.0.0.1:{port}/"),
     ]
     .into_iter()
     .enumerate()
@@ -604,7 +611,7 @@ async fn no_notification_goes_into_the_hosts_own_network() {
     let services = Arc::clone(shop.kiosk.host.services());
     until("all were tried", || {
         let log = services.notifications(&stall(), None, 10).unwrap();
-        log.len() == 4 && log.iter().all(|one| !one.attempts.is_empty())
+        log.len() == 5 && log.iter().all(|one| !one.attempts.is_empty())
     })
     .await;
     let tried: Vec<Attempt> = services
@@ -615,10 +622,39 @@ async fn no_notification_goes_into_the_hosts_own_network() {
         .collect();
     assert!(tried.iter().all(|attempt| attempt.status == 0), "{tried:?}");
     assert!(
-        tried.iter().filter(|attempt| attempt.error == "private-address").count() >= 3,
+        tried.iter().filter(|attempt| attempt.error == "private-address").count() >= 4,
         "{tried:?}"
     );
     assert!(heard.try_recv().is_err(), "nothing arrived");
+    shop.kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_shows_no_certificate_is_told_nothing() {
+    let mut shop = Shop::open(|config| config.notify_private = true).await;
+    let (url, mut heard) = receiver(&[]).await;
+    let mut body = tea("N-1");
+    body["notify_url"] = json!(url.replace("http:", "https:"));
+    let id = shop.make("N-1", body).await["id"].as_str().unwrap().to_owned();
+    let canceled = shop.post(&format!("/v1/payment_intents/{id}/cancel"), "c", &json!({})).await;
+    assert_eq!(canceled.status, 200);
+    let services = Arc::clone(shop.kiosk.host.services());
+    let first = || {
+        services
+            .notifications(&stall(), None, 1)
+            .unwrap()
+            .first()?
+            .attempts
+            .first()
+            .cloned()
+    };
+    until("it was tried", || first().is_some()).await;
+    let attempt = first().unwrap();
+    assert!(
+        attempt.status == 0 && ["tls", "timeout"].contains(&attempt.error.as_str()),
+        "{attempt:?}"
+    );
+    assert!(heard.try_recv().is_err(), "nothing readable arrived");
     shop.kiosk.server.stop().await;
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use youji_bench::figures::Machine;
 use youji_bench::length::Length;
-use youji_bench::{decode, density, events, gate, ledger, messages, open, packets, prepare, runaway, unload};
+use youji_bench::{decode, density, events, gate, ledger, messages, open, packets, payments, prepare, runaway, unload};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -25,6 +25,7 @@ Each ends within 50 seconds once `youji bench --prepare` has built what they nee
   decode    photographs of codes with their texts, in four rotations
   ledger    durable transfers a second, one by one, a million accounts; the start after a kill (needs 12 GB of disk)
   ledger-steady  the same for five minutes at 100,000 a second, with checkpoints and spilling of old ids
+  payments       asked for and agreed to over HTTP, 512 at once; and confirmations with a PIN
   red-packet     claims of one packet's 10,000 shares by as many people, 1,000 at a time
 
 Examples:
@@ -33,9 +34,9 @@ Examples:
   youji bench decode photographs --json")]
 pub(crate) struct Arguments {
     /// Which
-    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "messages", "gate", "decode", "ledger", "ledger-steady", "red-packet"], required_unless_present = "prepare")]
+    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "messages", "gate", "decode", "ledger", "ledger-steady", "payments", "red-packet"], required_unless_present = "prepare")]
     name: Option<String>,
-    /// For decode: folder of pictures with a .txt or .bin beside each. For ledger and red-packet: a folder on the disk that counts [default: target/ of the workspace]
+    /// For decode: folder of pictures with a .txt or .bin beside each. For ledger, payments and red-packet: a folder on the disk that counts [default: target/ of the workspace]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Only build what benches need
@@ -78,7 +79,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         };
         return print(&arguments, name, folder.clone(), decode::run(folder)?);
     }
-    if name.starts_with("ledger") || name == "red-packet" {
+    if name.starts_with("ledger") || matches!(name, "red-packet" | "payments") {
         return money(&arguments, name, length, &tokio);
     }
     let packages = prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
@@ -115,6 +116,10 @@ fn money(arguments: &Arguments, name: &str, length: Length, tokio: &tokio::runti
         None => arguments.workspace.folder()?.join("target"),
     };
     std::fs::create_dir_all(&disk).with_context(|| format!("{} can't be made", disk.display()))?;
+    if name == "payments" {
+        let figures = tokio.block_on(payments::run(&disk, length))?;
+        return print(arguments, name, disk, figures);
+    }
     if name == "red-packet" {
         let figures = tokio.block_on(packets::run(&disk, length))?;
         return print(arguments, name, disk, figures);

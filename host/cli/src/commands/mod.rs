@@ -14,6 +14,7 @@ mod drive;
 mod keygen;
 mod kiosk;
 mod ledger;
+mod merchant;
 mod new;
 mod person;
 mod posters;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Posters(posters::Arguments),
     /// Show who used a person's data and money, or write all of it into a file for them
     Person(person::Arguments),
+    /// Enrol merchants; make and revoke the keys of their own servers
+    Merchant(merchant::Arguments),
     /// Make a mini-program from a template
     New(new::Arguments),
     /// Build and sign the mini-program in this folder
@@ -94,6 +97,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Qr(arguments) => qr::run(arguments),
         Command::Posters(arguments) => posters::run(arguments),
         Command::Person(arguments) => person::run(arguments),
+        Command::Merchant(arguments) => merchant::run(arguments),
         Command::New(arguments) => new::run(arguments),
         Command::Build(arguments) => build::run(arguments),
         Command::Dev(arguments) => dev::run(arguments),
