@@ -186,7 +186,7 @@ async fn by_hand(body: &str) -> Fault {
     let (package, _) = resolve.push_dir("../../sdk/wit").expect("the contract parses");
     let world = resolve.select_world(&[package], Some("mini-program")).expect("the world is there");
     let encoding = wit_component::StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding, false).expect("it embeds");
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).expect("it embeds");
     let wasm = encode(&module);
     let rig = Rig::new();
     let program = rig
@@ -264,7 +264,7 @@ fn importing(contract: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some("mini-program")).expect("the world is there");
     let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync));
     let encoding = wit_component::StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding, false).expect("it embeds");
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).expect("it embeds");
     encode(&module)
 }
 
@@ -272,7 +272,8 @@ fn importing(contract: &str) -> Vec<u8> {
 async fn linked(key: &str, contract: &str) -> String {
     let rig = Rig::new();
     let wasm = importing(contract);
-    let program = match rig.runtime.program(key, &requested(ALL), move || Ok(wasm)).await {
+    let all = youji_api::Capability::ALL.map(youji_api::Capability::name);
+    let program = match rig.runtime.program(key, &requested(&all), move || Ok(wasm)).await {
         Ok(program) => program,
         Err(error) => return error.to_string(),
     };
