@@ -74,11 +74,12 @@ fn the_builders_are_the_hosts_widgets() {
         writeln!(text, "    /** {}. */\n    {}?: {kind};", one.doc, camel(one.name)).expect("a text");
     }
     text.push_str("}\n\nfunction flat<Msg>(children: readonly Child<Msg>[], into: Element<Msg>[]): Element<Msg>[] {\n    for (const child of children) {\n        if (Array.isArray(child)) flat(child, into);\n        else if (child) into.push(child as Element<Msg>);\n    }\n    return into;\n}\n\nconst NONE: readonly never[] = [];\n");
+    let (mut types, mut makers) = (String::new(), String::new());
     for widget in WIDGETS {
         let (name, props) = (camel(widget.kind), format!("{}Props", pascal(widget.kind)));
         let name = if name == "switch" { "toggle".to_owned() } else { name };
-        let types = if widget.events.is_empty() { "" } else { "<Msg>" };
-        writeln!(text, "\nexport interface {props}{types} extends Common {{").expect("a text");
+        let generic = if widget.events.is_empty() { "" } else { "<Msg>" };
+        writeln!(text, "\nexport interface {props}{generic} extends Common {{").expect("a text");
         for one in widget.attributes {
             let kind = match one.kind {
                 Kind::Text => of_text(widget.kind, one.name).to_owned(),
@@ -87,30 +88,30 @@ fn the_builders_are_the_hosts_widgets() {
                 Kind::Flag => "boolean".to_owned(),
                 Kind::Integer | Kind::Number => "number".to_owned(),
             };
-            let must = if one.name == "label" && widget.children.eq(&false) && !widget.events.is_empty() {
-                ""
-            } else {
-                "?"
-            };
+            // Without its label, a control is nothing to who can't see it.
+            let must = if one.name == "label" && !widget.children && !widget.events.is_empty() { "" } else { "?" };
             writeln!(text, "    /** {}. */\n    {}{must}: {kind};", one.doc, camel(one.name)).expect("a text");
         }
         for event in widget.events {
-            writeln!(
-                text,
-                "    /** At \"{event}\". */\n    on{}?: {};",
-                pascal(event),
-                handler(widget.kind, event)
-            )
-            .expect("a text");
+            writeln!(text, "    /** At \"{event}\". */\n    on{}?: {};", pascal(event), handler(widget.kind, event)).expect("a text");
         }
-        let types = if widget.events.is_empty() { "" } else { "<Msg>" };
-        let (generic, result) = ("const Msg = never", "Element<Msg>");
-        if widget.children {
-            writeln!(text, "}}\n\n/** {}. */\nexport function {name}<{generic}>(props: {props}{types}, ...children: readonly Child<Msg>[]): {result} {{\n    return {{ kind: \"{}\", props, children: flat(children, []) }};\n}}", widget.doc, widget.kind).expect("a text");
-        } else {
-            writeln!(text, "}}\n\n/** {}. */\nexport function {name}<{generic}>(props: {props}{types}): {result} {{\n    return {{ kind: \"{}\", props, children: NONE }};\n}}", widget.doc, widget.kind).expect("a text");
-        }
+        text.push_str("}\n");
+        let (children, make) = match widget.children {
+            true => (", ...children: readonly Child<Msg>[]", "parent"),
+            false => ("", "leaf"),
+        };
+        writeln!(types, "    /** {}. */\n    {name}(props: {props}{generic}{children}): Element<Msg>;", widget.doc).expect("a text");
+        writeln!(makers, "    {name}: {make}(\"{}\"),", widget.kind).expect("a text");
     }
+    write!(
+        text,
+        "\n/** A builder for each widget, for a program whose messages are `Msg`. */\nexport interface Widgets<Msg> {{\n{types}}}\n\n\
+         const parent =\n    (kind: string) =>\n    (props: object, ...children: readonly Child<any>[]): Element<any> => ({{ kind, props, children: flat(children, []) }});\n\
+         const leaf =\n    (kind: string) =>\n    (props: object): Element<any> => ({{ kind, props, children: NONE }});\n\n\
+         const ALL: Widgets<any> = {{\n{makers}}};\n\n\
+         /** The builders: `const {{ button, page }} = widgets<Msg>();` */\nexport function widgets<Msg>(): Widgets<Msg> {{\n    return ALL;\n}}\n"
+    )
+    .expect("a text");
     check("widgets.ts", &text);
 }
 

@@ -22,6 +22,6 @@ export function loginCode(options: Fields = {}): string {
 }
 
 /** Asks the person for profile fields ("nickname", "avatar", "phone", "address", "region"). `fields` of the outcome has "profile.NAME". */
-export function profile<Msg>(ctx: Ctx<Msg>, names: readonly string[], purpose: string, make: (outcome: Outcome) => Msg): void {
+export function profile<Msg>(ctx: Ctx<Msg>, names: readonly string[], purpose: string, make: (outcome: Outcome) => NoInfer<Msg>): void {
     answer(ctx, "identity.profile", "", () => identity.profile(names, { purpose }), make);
 }

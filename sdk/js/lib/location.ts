@@ -7,6 +7,6 @@ import { answer } from "youji/runtime";
 import { location } from "youji:host";
 
 /** Asks where this is. `fields` of the outcome has "latitude", "longitude", "accuracy-m", "place". */
-export function locate<Msg>(ctx: Ctx<Msg>, make: (outcome: Outcome) => Msg, options: Fields = {}): void {
+export function locate<Msg>(ctx: Ctx<Msg>, make: (outcome: Outcome) => NoInfer<Msg>, options: Fields = {}): void {
     answer(ctx, "location.locate", "", () => location.locate(options), make);
 }

@@ -7,7 +7,7 @@ import { answer } from "youji/runtime";
 import { messaging } from "youji:host";
 
 /** Asks the person to allow templates of the manifest, at most 3. Only after a tap or a payment. `fields` of the outcome has "template.NAME". */
-export function subscribe<Msg>(ctx: Ctx<Msg>, templates: readonly string[], make: (outcome: Outcome) => Msg, options: Fields = {}): void {
+export function subscribe<Msg>(ctx: Ctx<Msg>, templates: readonly string[], make: (outcome: Outcome) => NoInfer<Msg>, options: Fields = {}): void {
     answer(ctx, "messaging.subscribe", "", () => messaging.subscribe(templates, options), make);
 }
 
@@ -17,6 +17,6 @@ export function send(to: string, template: string, fields: Fields, clientId: str
 }
 
 /** Asks the person to choose a chat and send a card that opens a page of this program. */
-export function share<Msg>(ctx: Ctx<Msg>, title: string, page: string, query: Fields, make: (outcome: Outcome) => Msg, options: Fields = {}): void {
+export function share<Msg>(ctx: Ctx<Msg>, title: string, page: string, query: Fields, make: (outcome: Outcome) => NoInfer<Msg>, options: Fields = {}): void {
     answer(ctx, "messaging.share", "", () => messaging.share(title, page, query, options), make);
 }

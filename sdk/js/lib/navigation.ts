@@ -27,6 +27,6 @@ export function close(): void {
 }
 
 /** Asks to open a page of another program; the person confirms. */
-export function open<Msg>(ctx: Ctx<Msg>, program: string, path: string, query: Fields, make: (outcome: Outcome) => Msg): void {
+export function open<Msg>(ctx: Ctx<Msg>, program: string, path: string, query: Fields, make: (outcome: Outcome) => NoInfer<Msg>): void {
     answer(ctx, "navigation.open", "", () => navigation.open(program, path, query), make);
 }

@@ -71,7 +71,7 @@ export function total(lines: readonly Line[]): number {
 }
 
 /** Asks to be paid. What the person decided, or why nobody was asked, arrives as a message. */
-export function pay<Msg>(ctx: Ctx<Msg>, order: Order, make: (paid: Paid) => Msg): void {
+export function pay<Msg>(ctx: Ctx<Msg>, order: Order, make: (paid: Paid) => NoInfer<Msg>): void {
     const options: Fields = { ...order.options };
     if (order.purpose !== undefined) options["purpose"] = order.purpose;
     if (order.record !== undefined) {
@@ -100,6 +100,6 @@ export function lookup(orderNo: string, options: Fields = {}): Fields {
 }
 
 /** Acts on an order: "capture", "cancel", "refund", "ship", "dispute", "claim". */
-export function act<Msg>(ctx: Ctx<Msg>, orderNo: string, action: string, options: Fields, make: (outcome: Outcome) => Msg): void {
+export function act<Msg>(ctx: Ctx<Msg>, orderNo: string, action: string, options: Fields, make: (outcome: Outcome) => NoInfer<Msg>): void {
     answer(ctx, "payment.act", orderNo, () => payment.act(orderNo, action, options), make);
 }

@@ -70,7 +70,7 @@ export function list(collection: string, options: ListOptions = {}): Row[] {
 }
 
 /** A message at each change of rows that this person may read. */
-export function watch<Msg>(_ctx: Ctx<Msg>, collection: string, options: ListOptions, make: (change: Change) => Msg): Ticket {
+export function watch<Msg>(_ctx: Ctx<Msg>, collection: string, options: ListOptions, make: (change: Change) => NoInfer<Msg>): Ticket {
     return follow(records.watch(collection, { key: options.key, prefix: options.prefix } as Fields), make);
 }
 

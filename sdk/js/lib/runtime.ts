@@ -37,7 +37,7 @@ function settle(message?: Anything): void {
 }
 
 /** Sends the message of an outcome later; a call that is refused at once answers in the same way, as one that failed. */
-export function answer<Msg>(ctx: Ctx<Msg>, name: string, orderNo: string, call: () => Ticket, make: (outcome: Outcome) => Msg): void {
+export function answer<Msg>(ctx: Ctx<Msg>, name: string, orderNo: string, call: () => Ticket, make: (outcome: Outcome) => NoInfer<Msg>): void {
     try {
         waiting.set(call(), make);
     } catch (error) {
@@ -47,7 +47,7 @@ export function answer<Msg>(ctx: Ctx<Msg>, name: string, orderNo: string, call: 
 }
 
 /** Sends a message at each change, until it is told to stop. */
-export function follow<Msg>(ticket: Ticket, make: (change: Change) => Msg): Ticket {
+export function follow<Msg>(ticket: Ticket, make: (change: Change) => NoInfer<Msg>): Ticket {
     watches.set(ticket, make);
     return ticket;
 }

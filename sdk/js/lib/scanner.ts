@@ -7,6 +7,6 @@ import { answer } from "youji/runtime";
 import { scanner } from "youji:host";
 
 /** Asks the person to scan a code. `fields` of the outcome has "text", and "page" and "scene" if it is a code of this program. */
-export function scan<Msg>(ctx: Ctx<Msg>, make: (outcome: Outcome) => Msg, options: Fields = {}): void {
+export function scan<Msg>(ctx: Ctx<Msg>, make: (outcome: Outcome) => NoInfer<Msg>, options: Fields = {}): void {
     answer(ctx, "scanner.scan", "", () => scanner.scan(options), make);
 }

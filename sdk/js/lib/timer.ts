@@ -7,7 +7,7 @@ import { answer } from "youji/runtime";
 import { timer } from "youji:host";
 
 /** A message after at least so many milliseconds; at most 16 at once, at most one hour ahead. */
-export function wakeAfter<Msg>(ctx: Ctx<Msg>, milliseconds: number, make: (outcome: Outcome) => Msg): Ticket {
+export function wakeAfter<Msg>(ctx: Ctx<Msg>, milliseconds: number, make: (outcome: Outcome) => NoInfer<Msg>): Ticket {
     let ticket: Ticket = "0";
     answer(ctx, "timer.wake-after", "", () => (ticket = timer.wakeAfter(milliseconds)), make);
     return ticket;

@@ -45,11 +45,6 @@ export interface PageProps extends Common {
     subtitle?: string;
 }
 
-/** Root of a view; its title stands in the host's bar. */
-export function page<const Msg = never>(props: PageProps, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "page", props, children: flat(children, []) };
-}
-
 export interface StackProps extends Common {
     /** Space between. */
     gap?: "m" | "none" | "s" | "l";
@@ -59,11 +54,6 @@ export interface StackProps extends Common {
     pad?: "m" | "none" | "s" | "l";
     /** Stays at the page's edge. */
     dock?: "none" | "bottom";
-}
-
-/** Children below each other. */
-export function stack<const Msg = never>(props: StackProps, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "stack", props, children: flat(children, []) };
 }
 
 export interface RowProps extends Common {
@@ -77,21 +67,11 @@ export interface RowProps extends Common {
     wrap?: boolean;
 }
 
-/** Children beside each other; wraps when it must. */
-export function row<const Msg = never>(props: RowProps, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "row", props, children: flat(children, []) };
-}
-
 export interface GridProps extends Common {
     /** 1 to 6. */
     columns?: number;
     /** Space between. */
     gap?: "m" | "none" | "s" | "l";
-}
-
-/** Children in columns of equal width. */
-export function grid<const Msg = never>(props: GridProps, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "grid", props, children: flat(children, []) };
 }
 
 export interface CardProps<Msg> extends Common {
@@ -101,19 +81,9 @@ export interface CardProps<Msg> extends Common {
     onTap?: Msg;
 }
 
-/** A raised surface. */
-export function card<const Msg = never>(props: CardProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "card", props, children: flat(children, []) };
-}
-
 export interface DividerProps extends Common {
     /** In the middle of it. */
     label?: string;
-}
-
-/** A line between. */
-export function divider<const Msg = never>(props: DividerProps): Element<Msg> {
-    return { kind: "divider", props, children: NONE };
 }
 
 export interface ListProps<Msg> extends Common {
@@ -125,11 +95,6 @@ export interface ListProps<Msg> extends Common {
     offset?: number;
     /** At "window". */
     onWindow?: (value: number) => Msg;
-}
-
-/** Items below each other with lines between. */
-export function list<const Msg = never>(props: ListProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "list", props, children: flat(children, []) };
 }
 
 export interface ListItemProps<Msg> extends Common {
@@ -145,21 +110,11 @@ export interface ListItemProps<Msg> extends Common {
     onTap?: Msg;
 }
 
-/** An item: title, detail, what stands at its end. */
-export function listItem<const Msg = never>(props: ListItemProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "list-item", props, children: flat(children, []) };
-}
-
 export interface ScrollProps extends Common {
     /** Which. */
     axis?: "vertical" | "horizontal";
     /** For screen readers. */
     label?: string;
-}
-
-/** Scrolls along one axis. */
-export function scroll<const Msg = never>(props: ScrollProps, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "scroll", props, children: flat(children, []) };
 }
 
 export interface TabsProps<Msg> extends Common {
@@ -171,11 +126,6 @@ export interface TabsProps<Msg> extends Common {
     labels?: readonly string[];
     /** At "change". */
     onChange?: (value: number) => Msg;
-}
-
-/** One child is shown; each child's "label" is on its tab. */
-export function tabs<const Msg = never>(props: TabsProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg> {
-    return { kind: "tabs", props, children: flat(children, []) };
 }
 
 export interface TextProps extends Common {
@@ -195,11 +145,6 @@ export interface TextProps extends Common {
     live?: boolean;
 }
 
-/** Text. */
-export function text<const Msg = never>(props: TextProps): Element<Msg> {
-    return { kind: "text", props, children: NONE };
-}
-
 export interface ImageProps<Msg> extends Common {
     /** Which. */
     source?: string;
@@ -213,11 +158,6 @@ export interface ImageProps<Msg> extends Common {
     onTap?: Msg;
 }
 
-/** A picture. */
-export function image<const Msg = never>(props: ImageProps<Msg>): Element<Msg> {
-    return { kind: "image", props, children: NONE };
-}
-
 export interface IconProps extends Common {
     /** Such as "cart", "check", "clock", "bowl", "bell". */
     name?: string;
@@ -227,21 +167,11 @@ export interface IconProps extends Common {
     alt?: string;
 }
 
-/** One of the host's symbols. */
-export function icon<const Msg = never>(props: IconProps): Element<Msg> {
-    return { kind: "icon", props, children: NONE };
-}
-
 export interface BadgeProps extends Common {
     /** What it says. */
     text?: string;
     /** Colour. */
     tone?: "plain" | "accent" | "quiet" | "good" | "warn" | "bad";
-}
-
-/** A short word or number that stands out. */
-export function badge<const Msg = never>(props: BadgeProps): Element<Msg> {
-    return { kind: "badge", props, children: NONE };
 }
 
 export interface ProgressProps extends Common {
@@ -255,11 +185,6 @@ export interface ProgressProps extends Common {
     step?: number;
 }
 
-/** How far. */
-export function progress<const Msg = never>(props: ProgressProps): Element<Msg> {
-    return { kind: "progress", props, children: NONE };
-}
-
 export interface FactListProps extends Common {
     /** One a line. */
     names?: readonly string[];
@@ -267,11 +192,6 @@ export interface FactListProps extends Common {
     values?: readonly string[];
     /** The last one is a total. */
     total?: boolean;
-}
-
-/** Names and values. */
-export function factList<const Msg = never>(props: FactListProps): Element<Msg> {
-    return { kind: "fact-list", props, children: NONE };
 }
 
 export interface TableProps extends Common {
@@ -285,21 +205,11 @@ export interface TableProps extends Common {
     numeric?: readonly number[];
 }
 
-/** Rows and columns. */
-export function table<const Msg = never>(props: TableProps): Element<Msg> {
-    return { kind: "table", props, children: NONE };
-}
-
 export interface QrProps extends Common {
     /** What it says, at most 512 bytes. */
     text?: string;
     /** Below it and for screen readers. */
     label?: string;
-}
-
-/** A QR code. */
-export function qr<const Msg = never>(props: QrProps): Element<Msg> {
-    return { kind: "qr", props, children: NONE };
 }
 
 export interface ButtonProps<Msg> extends Common {
@@ -317,11 +227,6 @@ export interface ButtonProps<Msg> extends Common {
     wide?: boolean;
     /** At "tap". */
     onTap?: Msg;
-}
-
-/** Does something. */
-export function button<const Msg = never>(props: ButtonProps<Msg>): Element<Msg> {
-    return { kind: "button", props, children: NONE };
 }
 
 export interface TextFieldProps<Msg> extends Common {
@@ -349,11 +254,6 @@ export interface TextFieldProps<Msg> extends Common {
     onSubmit?: (value: string) => Msg;
 }
 
-/** A line or several of text. */
-export function textField<const Msg = never>(props: TextFieldProps<Msg>): Element<Msg> {
-    return { kind: "text-field", props, children: NONE };
-}
-
 export interface CheckboxGroupProps<Msg> extends Common {
     /** Names it; always shown or read out. */
     label: string;
@@ -369,11 +269,6 @@ export interface CheckboxGroupProps<Msg> extends Common {
     disabled?: boolean;
     /** At "change". */
     onChange?: (value: string[]) => Msg;
-}
-
-/** Any of these. */
-export function checkboxGroup<const Msg = never>(props: CheckboxGroupProps<Msg>): Element<Msg> {
-    return { kind: "checkbox-group", props, children: NONE };
 }
 
 export interface RadioGroupProps<Msg> extends Common {
@@ -395,11 +290,6 @@ export interface RadioGroupProps<Msg> extends Common {
     onChange?: (value: string) => Msg;
 }
 
-/** One of these. */
-export function radioGroup<const Msg = never>(props: RadioGroupProps<Msg>): Element<Msg> {
-    return { kind: "radio-group", props, children: NONE };
-}
-
 export interface SelectProps<Msg> extends Common {
     /** Names it; always shown or read out. */
     label: string;
@@ -417,11 +307,6 @@ export interface SelectProps<Msg> extends Common {
     onChange?: (value: string) => Msg;
 }
 
-/** One of many. */
-export function select<const Msg = never>(props: SelectProps<Msg>): Element<Msg> {
-    return { kind: "select", props, children: NONE };
-}
-
 export interface StepperProps<Msg> extends Common {
     /** Names it; always shown or read out. */
     label: string;
@@ -437,11 +322,6 @@ export interface StepperProps<Msg> extends Common {
     onChange?: (value: number) => Msg;
 }
 
-/** A small number. */
-export function stepper<const Msg = never>(props: StepperProps<Msg>): Element<Msg> {
-    return { kind: "stepper", props, children: NONE };
-}
-
 export interface SwitchProps<Msg> extends Common {
     /** Names it; always shown or read out. */
     label: string;
@@ -453,11 +333,6 @@ export interface SwitchProps<Msg> extends Common {
     disabled?: boolean;
     /** At "change". */
     onChange?: (value: boolean) => Msg;
-}
-
-/** On or off. */
-export function toggle<const Msg = never>(props: SwitchProps<Msg>): Element<Msg> {
-    return { kind: "switch", props, children: NONE };
 }
 
 export interface DateTimeProps<Msg> extends Common {
@@ -481,7 +356,99 @@ export interface DateTimeProps<Msg> extends Common {
     onChange?: (value: string) => Msg;
 }
 
-/** A day, a time or both. */
-export function dateTime<const Msg = never>(props: DateTimeProps<Msg>): Element<Msg> {
-    return { kind: "date-time", props, children: NONE };
+/** A builder for each widget, for a program whose messages are `Msg`. */
+export interface Widgets<Msg> {
+    /** Root of a view; its title stands in the host's bar. */
+    page(props: PageProps, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** Children below each other. */
+    stack(props: StackProps, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** Children beside each other; wraps when it must. */
+    row(props: RowProps, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** Children in columns of equal width. */
+    grid(props: GridProps, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** A raised surface. */
+    card(props: CardProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** A line between. */
+    divider(props: DividerProps): Element<Msg>;
+    /** Items below each other with lines between. */
+    list(props: ListProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** An item: title, detail, what stands at its end. */
+    listItem(props: ListItemProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** Scrolls along one axis. */
+    scroll(props: ScrollProps, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** One child is shown; each child's "label" is on its tab. */
+    tabs(props: TabsProps<Msg>, ...children: readonly Child<Msg>[]): Element<Msg>;
+    /** Text. */
+    text(props: TextProps): Element<Msg>;
+    /** A picture. */
+    image(props: ImageProps<Msg>): Element<Msg>;
+    /** One of the host's symbols. */
+    icon(props: IconProps): Element<Msg>;
+    /** A short word or number that stands out. */
+    badge(props: BadgeProps): Element<Msg>;
+    /** How far. */
+    progress(props: ProgressProps): Element<Msg>;
+    /** Names and values. */
+    factList(props: FactListProps): Element<Msg>;
+    /** Rows and columns. */
+    table(props: TableProps): Element<Msg>;
+    /** A QR code. */
+    qr(props: QrProps): Element<Msg>;
+    /** Does something. */
+    button(props: ButtonProps<Msg>): Element<Msg>;
+    /** A line or several of text. */
+    textField(props: TextFieldProps<Msg>): Element<Msg>;
+    /** Any of these. */
+    checkboxGroup(props: CheckboxGroupProps<Msg>): Element<Msg>;
+    /** One of these. */
+    radioGroup(props: RadioGroupProps<Msg>): Element<Msg>;
+    /** One of many. */
+    select(props: SelectProps<Msg>): Element<Msg>;
+    /** A small number. */
+    stepper(props: StepperProps<Msg>): Element<Msg>;
+    /** On or off. */
+    toggle(props: SwitchProps<Msg>): Element<Msg>;
+    /** A day, a time or both. */
+    dateTime(props: DateTimeProps<Msg>): Element<Msg>;
+}
+
+const parent =
+    (kind: string) =>
+    (props: object, ...children: readonly Child<any>[]): Element<any> => ({ kind, props, children: flat(children, []) });
+const leaf =
+    (kind: string) =>
+    (props: object): Element<any> => ({ kind, props, children: NONE });
+
+const ALL: Widgets<any> = {
+    page: parent("page"),
+    stack: parent("stack"),
+    row: parent("row"),
+    grid: parent("grid"),
+    card: parent("card"),
+    divider: leaf("divider"),
+    list: parent("list"),
+    listItem: parent("list-item"),
+    scroll: parent("scroll"),
+    tabs: parent("tabs"),
+    text: leaf("text"),
+    image: leaf("image"),
+    icon: leaf("icon"),
+    badge: leaf("badge"),
+    progress: leaf("progress"),
+    factList: leaf("fact-list"),
+    table: leaf("table"),
+    qr: leaf("qr"),
+    button: leaf("button"),
+    textField: leaf("text-field"),
+    checkboxGroup: leaf("checkbox-group"),
+    radioGroup: leaf("radio-group"),
+    select: leaf("select"),
+    stepper: leaf("stepper"),
+    toggle: leaf("switch"),
+    dateTime: leaf("date-time"),
+};
+
+/** The builders: `const { button, page } = widgets<Msg>();` */
+export function widgets<Msg>(): Widgets<Msg> {
+    return ALL;
 }

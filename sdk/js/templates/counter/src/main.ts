@@ -1,7 +1,7 @@
 /** A counter: a model, the messages that change it, and a view of it. */
 
 import { number, program, texts } from "youji";
-import { button, page, row, stack, text } from "youji/widgets";
+import { widgets } from "youji/widgets";
 
 /** What people read. The host says which language the person has. */
 const words = texts(["zh", "en"], {
@@ -18,6 +18,8 @@ interface Model {
 
 /** What changes it. */
 type Msg = { type: "more" } | { type: "less" };
+
+const { button, page, row, stack, text } = widgets<Msg>();
 
 export default program<Model, Msg>({
     /** Called once, first. `saved` is what `save` gave when the program was left the last time. */

@@ -3,7 +3,7 @@
 import { money, program, texts } from "youji";
 import { type Paid, paidOf, pay } from "youji/payment";
 import { id } from "youji/random";
-import { button, page, stack, stepper, text } from "youji/widgets";
+import { widgets } from "youji/widgets";
 
 /** What people read. The host says which language the person has. */
 const words = texts(["zh", "en"], {
@@ -29,6 +29,8 @@ interface Model {
 
 type Msg = { type: "pots"; pots: number } | { type: "pay" } | { type: "answered"; paid: Paid };
 
+const { button, page, stack, stepper, text } = widgets<Msg>();
+
 export default program<Model, Msg>({
     init(launch, saved) {
         return {
@@ -49,7 +51,7 @@ export default program<Model, Msg>({
                 const { tea } = words(model.language);
                 const lines = [{ title: tea, quantity: model.pots, amount: PRICE * model.pots }];
                 const order = { orderNo: model.orderNo, currency: model.currency, lines, purpose: tea };
-                pay(ctx, order, (paid) => ({ type: "answered", paid }));
+                pay(ctx, order, (paid): Msg => ({ type: "answered", paid }));
                 return { ...model, state: "asked" };
             }
             case "answered":
