@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
 import { barriers, browser, code, demo, film, shot } from './support.js';
-import { DISH, words } from './restaurant.js';
+import { DISH, PRICE, words } from './restaurant.js';
 
 /** Longest that a test may take; on a quiet machine each takes seconds. */
 const LONG = 900000;
@@ -59,6 +59,25 @@ async function signIn(page, codeName) {
   await page.locator('.who-btn').waitFor({ state: 'detached' });
 }
 
+/** What the operator sees, asked for with the PIN that the demonstration printed. */
+async function summary() {
+  const headers = { origin: address, 'content-type': 'application/json' };
+  const entered = await fetch(`${address}/api/operator/sign-in`, { method: 'POST', headers, body: JSON.stringify({ pin: kiosk.report.operatorPin }) });
+  assert.ok(entered.ok, await entered.text());
+  headers.cookie = entered.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ');
+  return (await fetch(`${address}/api/operator/summary`, { headers })).json();
+}
+
+/** Says at the host's own question that they go, and waits for the start page. */
+async function leave(page) {
+  await page.getByRole('button', { name: 'Leave', exact: true }).first().click();
+  await page.locator('dialog[open]').getByRole('button', { name: 'Leave', exact: true }).click();
+  await page.locator('.who-btn').waitFor();
+}
+
+/** The answer to a GET of the page, with its cookie. */
+const get = (page, path) => page.evaluate((path) => fetch(path).then(async (answer) => ({ status: answer.status, body: await answer.json() })), path);
+
 /** From the menu to the payment sheet. */
 async function order(page) {
   await page.locator('.program-body').getByText(DISH, { exact: true }).first().click();
@@ -71,6 +90,9 @@ test('a visitor scans, orders, pays, is called, and leaves nothing', { timeout: 
   const camera = film([[null, 2], [code(kiosk.report, 'restaurant', 'T7'), 4], [null, 1]]);
   const { page, trouble } = await start(t, { camera });
   await shot(page, '01-start');
+  const morning = await summary();
+  const visitors = (people) => people.filter((one) => one.visitor).length;
+  assert.equal(visitors(morning.people), 0, 'a visitor before anybody came');
   assert.deepEqual(await barriers(page), [], 'barriers on the start page');
 
   // The camera sees the table, then the code; without a person the kiosk asks who it is.
@@ -79,6 +101,7 @@ test('a visitor scans, orders, pays, is called, and leaves nothing', { timeout: 
   await shot(page, '02-menu');
   assert.deepEqual(await barriers(page), [], 'barriers on the menu');
   assert.ok((await page.locator('.program').innerText()).includes(words.table), 'the table of the code is known');
+  const wallet = Number((await get(page, '/api/person')).body.balance);
 
   await order(page);
   await answer(page, 'payment', false);
@@ -113,7 +136,25 @@ test('a visitor scans, orders, pays, is called, and leaves nothing', { timeout: 
   await page.getByText('Unloaded', { exact: true }).waitFor();
   await shot(page, '08-receipt');
   assert.deepEqual(await barriers(page), [], 'barriers on the receipt');
+
+  // One charge: in the visitor's receipts, in their wallet, and in the day's figures.
+  const { receipts } = (await get(page, '/api/person/receipts')).body;
+  assert.deepEqual(receipts.map(({ amount }) => Number(amount)), [PRICE], 'charges of the visitor');
+  assert.equal(Number((await get(page, '/api/person')).body.balance), wallet - PRICE);
+  const paid = await summary();
+  assert.equal(paid.day.orders - morning.day.orders, 1, 'orders of the day');
+  assert.equal(Number(paid.day.turnover) - Number(morning.day.turnover), PRICE, 'turnover of the day');
+  assert.equal(visitors(paid.people), 1);
+
+  await leave(page);
+  await page.locator('.scanner').waitFor();
+  // Before the page itself is made to ask for somebody who is gone, which the browser logs.
   assert.deepEqual([...trouble, ...staff.trouble], [], 'errors on a page');
+  assert.equal((await get(page, '/api/state')).body.person, null, 'somebody still sits at the seat');
+  assert.equal((await get(page, '/api/person')).body.code, 'no-person');
+  const after = await summary();
+  assert.equal(visitors(after.people), 0, 'the visitor is still known');
+  assert.deepEqual([after.day.orders, after.day.turnover], [paid.day.orders, paid.day.turnover], 'leaving charged or gave back');
 });
 
 test('what a visitor typed is nowhere in the browser after leaving', { timeout: LONG }, async (t) => {
@@ -131,9 +172,7 @@ test('what a visitor typed is nowhere in the browser after leaving', { timeout: 
   // The control: before leaving it is there.
   assert.ok((await dom()).includes(canary), 'the canary was never on the page');
 
-  await page.getByRole('button', { name: 'Leave', exact: true }).first().click();
-  await page.locator('dialog[open]').getByRole('button', { name: 'Leave', exact: true }).click();
-  await page.locator('.who-btn').waitFor();
+  await leave(page);
   assert.ok(!(await dom()).includes(canary), 'still in the page');
   const kept = await page.evaluate(async () => {
     const caches = globalThis.caches ? await globalThis.caches.keys() : [];
@@ -143,7 +182,17 @@ test('what a visitor typed is nowhere in the browser after leaving', { timeout: 
   assert.deepEqual(kept, { local: '{}', session: '{}', caches: [], databases: [], cookie: '' });
   assert.deepEqual(await context.cookies(), [], 'a cookie stays');
   await context.close();
-  assert.deepEqual(files(profile).filter((file) => readFileSync(file).includes(canary)), [], 'in the browser’s files');
+  const holding = (text) => files(profile).filter((file) => readFileSync(file).includes(text));
+  assert.deepEqual(holding(canary), [], 'in the browser’s files');
+
+  // The control: what a page of the same origin does keep in this profile, the same search finds.
+  const planted = canary.replace('canary', 'planted');
+  const again = await browser(t, { profile });
+  await again.page.goto(address);
+  await again.page.evaluate((planted) => localStorage.setItem('kept', planted), planted);
+  await again.context.close();
+  assert.notDeepEqual(holding(planted), [], 'the search finds nothing that is there');
+  assert.deepEqual(holding(canary), [], 'in the browser’s files');
 });
 
 function files(folder) {
