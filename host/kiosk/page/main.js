@@ -381,9 +381,10 @@ async function boot() {
     const before = event.timeStamp;
     let alone = true;
     const more = () => (alone = false);
-    addEventListener('keydown', more, { once: true });
+    // In the capturing phase: the scanner's Enter is stopped there.
+    addEventListener('keydown', more, { once: true, capture: true });
     setTimeout(() => {
-      removeEventListener('keydown', more);
+      removeEventListener('keydown', more, { capture: true });
       if (alone && performance.now() - before > 50) toggleEngine();
     }, 70);
   });

@@ -20,8 +20,8 @@ export function watchWedge(found) {
       }
       if (event.key !== 'Enter' || text.length < 6) return;
       const field = event.target?.closest?.('input, textarea, select');
-      // Fast typing in a field is typing, unless it is an address such as scan codes hold.
-      if (field && !ADDRESS.test(text)) {
+      // Fast typing in a field is typing, unless it is an address such as scan codes hold; a program's field may want that too.
+      if (field && (!ADDRESS.test(text) || field.closest('.program-body'))) {
         text = '';
         return;
       }

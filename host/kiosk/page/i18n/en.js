@@ -35,7 +35,7 @@ export const en = {
   'scan.type': 'Type code',
   'scan.camera': 'Camera',
   'scan.typed-label': 'Text of the code',
-  'scan.typed-hint': 'Such as HTTPS://…/M/…, printed below the QR code.',
+  'scan.typed-hint': 'What the QR code says, such as HTTPS://…/M/….',
   'scan.open': 'Open',
   'scan.reading': 'Reading the picture…',
   'scan.opening': 'Opening…',

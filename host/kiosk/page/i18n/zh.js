@@ -35,7 +35,7 @@ export const zh = {
   'scan.type': '输入码',
   'scan.camera': '用摄像头',
   'scan.typed-label': '码上的文字',
-  'scan.typed-hint': '例如 HTTPS://…/M/…，印在二维码下方。',
+  'scan.typed-hint': '二维码里的文字，例如 HTTPS://…/M/…。',
   'scan.open': '打开',
   'scan.reading': '正在识别图片…',
   'scan.opening': '正在打开…',
