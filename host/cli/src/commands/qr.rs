@@ -16,7 +16,7 @@ use youji_services::trade::Printed;
 Examples:
   youji qr --program youji.restaurant --scene T7             on the terminal
   youji qr --program youji.restaurant --scene T7 --svg t7.svg
-  youji qr --emv --program youji.restaurant --amount 36.00 --reference "Table 7"
+  youji qr --emv --program youji.restaurant --amount 36.00 --reference T7
   youji qr HTTPS://EXAMPLE.ORG --png example.png --module 8")]
 pub(crate) struct Arguments {
     /// Any text instead of a program
