@@ -1,10 +1,11 @@
-//! The manifest's page of the documentation is what the code says: its members from the parser, their meaning from the type's own docs.
-//! `YOUJI_UPDATE=1 cargo test -p youji-dev --test reference` writes it anew.
+//! The pages of the manifest and of the widgets are what the code says: members from the parser, their meaning from the type's own docs,
+//! widgets from the host's table. `YOUJI_UPDATE=1 cargo test -p youji-dev --test reference` writes them anew.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use youji_api::widgets::{Attribute, COMMON, Kind, WIDGETS};
 use youji_package::Manifest;
 
 fn root() -> PathBuf {
@@ -130,15 +131,117 @@ fn page() -> String {
     page
 }
 
+fn holds(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Kind::Flag => "yes or no".to_owned(),
+        Kind::Integer => "a whole number".to_owned(),
+        Kind::Number => "a number".to_owned(),
+        Kind::Image => "path of an image in the package".to_owned(),
+    }
+}
+
+fn attributes(page: &mut String, attributes: &[Attribute]) {
+    page.push_str("| attribute | holds | what it does |\n|---|---|---|\n");
+    for attribute in attributes {
+        writeln!(page, "| `{}` | {} | {} |", attribute.name, holds(attribute.kind), attribute.doc).expect("written");
+    }
+}
+
+fn widgets() -> String {
+    let mut page = String::from(
+        "# Widgets\n\nThe host draws them; a program says which, with what attributes, and which message each event sends. [sdk/gallery](../../gallery/src/lib.rs) is a program that has each of them in its states: run it with\n`youji dev sdk/gallery`, copy from it, look at it in both languages, in the dark, on a phone.\n\nThis page is generated from the host's table (`host/dev/tests/reference.rs`); a test fails where it is out of date. Of several words, the first is what absence means.\n\n## All of them\n\n",
+    );
+    attributes(&mut page, COMMON);
+    for widget in WIDGETS {
+        writeln!(
+            page,
+            "\n## {}\n\n{}. In Rust `{}()`{}.",
+            widget.kind,
+            widget.doc,
+            widget.kind.replace('-', "_"),
+            if widget.children { ", with children" } else { "" }
+        )
+        .expect("written");
+        if !widget.events.is_empty() {
+            let events: Vec<String> = widget.events.iter().map(|event| format!("`{event}`")).collect();
+            writeln!(page, "Events: {}.", events.join(", ")).expect("written");
+        }
+        if !widget.attributes.is_empty() {
+            page.push('\n');
+            attributes(&mut page, widget.attributes);
+        }
+    }
+    page
+}
+
+#[test]
+fn the_widgets_page_is_what_the_code_says() {
+    let page = widgets();
+    for word in [
+        "## button",
+        "In Rust `text_field()`.",
+        "`busy` | yes or no",
+        "Events: `input`, `change`, `submit`.",
+    ] {
+        assert!(page.contains(word), "{word} is missing:\n{page}");
+    }
+    current("widgets.md", &page);
+}
+
+/// Every relative link of every page leads to something.
+#[test]
+fn no_link_leads_nowhere() {
+    let (mut pages, mut open) = (Vec::new(), vec![root().canonicalize().expect("a folder")]);
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            let skipped = name.starts_with('.') || ["target", "node_modules", "book", "vendor"].contains(&name.as_str());
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && !skipped => open.push(path),
+                Ok(kind) if kind.is_file() && name.ends_with(".md") => pages.push(path),
+                _ => {}
+            }
+        }
+    }
+    assert!(pages.len() > 20, "pages are found: {pages:?}");
+    let (mut links, mut broken) = (0, Vec::new());
+    for page in pages {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        {
+            let path = target.split(['#', ' ']).next().unwrap_or_default();
+            if path.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            links += 1;
+            if !page.parent().expect("a folder").join(path).exists() {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(links > 60, "links are found: {links}");
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
 #[test]
 fn the_manifests_page_is_what_the_code_says() {
-    let file = root().join("sdk/docs/src/manifest.md");
     let page = page();
     for word in ["`app_id` | yes", "`accent` |  |", "## templates", "## req_permissions", "payment"] {
         assert!(page.contains(word), "{word} is missing:\n{page}");
     }
+    current("manifest.md", &page);
+}
+
+/// The page is the one that is kept; or becomes it, when that is asked for.
+fn current(name: &str, page: &str) {
+    let file = root().join("sdk/docs/src").join(name);
     if std::env::var_os("YOUJI_UPDATE").is_some() {
-        std::fs::write(&file, &page).expect("written");
+        std::fs::write(&file, page).expect("written");
     }
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
