@@ -31,6 +31,7 @@ const BENCHES: [(&str, &[&str]); 11] = [
     ),
     ("red-packet", &["/claims_per_s", "/claim_ms/p99"]),
     ("payments", &["/payments_per_s", "/p99_ms", "/pin_confirmations_per_s"]),
+    ("guest-payments", &["/payments_per_s", "/p99_ms"]),
     ("decode", &["/images", "/decoded", "/ms/p50", "/ms/p95"]),
 ];
 
@@ -65,6 +66,7 @@ fn every_bench_prints_its_keys() {
         let right = match name {
             "messages" => printed["wrong"] == 0 && printed["delivered"].as_u64() >= Some(1),
             "red-packet" => printed["shares"] == 50 && printed["lost"] == 0 && printed["doubled"] == 0,
+            "guest-payments" => printed["wrong"] == 0,
             "unload" => printed["failed"] == 0 && printed["instances_end"] == 0,
             "decode" => printed["images"] == 8 && printed["decoded"] == 8,
             "open" => printed["restaurant"]["nodes"].as_u64() >= Some(100) && printed["counter"]["nodes"] == 21,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::process::Output;
-use youji_tests::kiosk::{Kiosk, data, run};
+use youji_tests::kiosk::{Kiosk, data, run, run_traced};
 
 fn json(output: &Output) -> Value {
     let text = String::from_utf8_lossy(&output.stdout);
@@ -35,7 +35,10 @@ async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::R
         assert!(run(&["qr", text, "--png", &picture(name)]).status.success());
     }
 
-    let opened = check_scan(&data, &picture("ours.png"), &[], 0, "restaurant");
+    let traced = run_traced(&["scan", &picture("ours.png"), "--json", "--data", &data], "youji::step=debug");
+    assert!(traced.status.success(), "{traced:?}");
+    let opened = json(&traced);
+    assert_eq!(opened["program"]["id"], "youji.restaurant", "{opened}");
     assert!(
         opened["nodes"].as_u64().is_some_and(|nodes| nodes >= 100),
         "the menu has {} nodes",
@@ -63,6 +66,18 @@ async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::R
         .filter_map(|step| step[0].as_str())
         .collect();
     assert_eq!(unloading, ["hidden", "unloaded", "save-state", "drop", "services", "free"]);
+    // Each step is in the trace, in its place; "between" is what no step took.
+    let trace = String::from_utf8_lossy(&traced.stderr);
+    let shown: Vec<&str> = trace
+        .lines()
+        .filter_map(|line| line.split("step=\"").nth(1)?.split('"').next())
+        .collect();
+    for list in [&names, &unloading] {
+        let mut shown = shown.iter();
+        for step in list.iter().filter(|step| **step != "between") {
+            assert!(shown.any(|name| name == step), "{step} is not in its place in the trace: {trace}");
+        }
+    }
 
     check_scan(&data, &picture("foreign.png"), &[], 5, "foreign-host");
     check_scan(&data, &picture("wifi.png"), &[], 5, "not-ours");
@@ -80,6 +95,26 @@ async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::R
     check_scan(&data, &picture("altered.png"), &[], 5, "altered");
     std::fs::write(picture("text.png"), "no picture")?;
     check_scan(&data, &picture("text.png"), &[], 1, "not-a-picture");
+
+    // No code, and several: the lower one is ours.
+    image::GrayImage::from_pixel(200, 200, image::Luma([255])).save(picture("blank.png"))?;
+    check_scan(&data, &picture("blank.png"), &[], 3, "no-code");
+    let (above, below) = (
+        image::open(picture("wifi.png"))?.to_luma8(),
+        image::open(picture("ours.png"))?.to_luma8(),
+    );
+    let (width, height) = (above.width().max(below.width()), above.height() + below.height());
+    let mut both = image::GrayImage::from_pixel(width, height, image::Luma([255]));
+    image::imageops::replace(&mut both, &above, 0, 0);
+    image::imageops::replace(&mut both, &below, 0, i64::from(above.height()));
+    both.save(picture("both.png"))?;
+    let asked = check_scan(&data, &picture("both.png"), &[], 4, "several-codes");
+    assert_eq!(asked["codes"], serde_json::json!(["WIFI:S:x;;", code]));
+    check_scan(&data, &picture("both.png"), &["--pick", "1"], 5, "not-ours");
+    check_scan(&data, &picture("both.png"), &["--pick", "2"], 0, "youji.restaurant");
+    let refused = run(&["scan", &picture("both.png"), "--pick", "3", "--data", &data]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("choose 1 to 2"), "{refused:?}");
     Ok(())
 }
 
@@ -103,6 +138,26 @@ fn scenarios_play_as_they_say() {
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(json(&output)["steps"].as_u64().is_some_and(|steps| steps > 0));
     }
+}
+
+#[test]
+fn a_seed_decides_all_that_is_random() {
+    let played = |seed: &str| {
+        let output = run(&["drive", "examples/scenarios/order-paid-and-ready.json", "--seed", seed, "--json"]);
+        assert!(output.status.success(), "{output:?}");
+        let outcome = json(&output);
+        // What is measured differs, what is decided does not.
+        let receipts = outcome["receipts"].as_array().expect("receipts");
+        let sessions: Vec<_> = receipts.iter().map(|receipt| receipt["session"].clone()).collect();
+        let rest: Vec<_> = receipts
+            .iter()
+            .map(|receipt| (receipt["atMs"].clone(), receipt["kept"].clone()))
+            .collect();
+        (sessions, rest, outcome["balances"].clone(), outcome["turnover"].clone())
+    };
+    let (one, again, other) = (played("7"), played("7"), played("8"));
+    assert_eq!(one, again);
+    assert_ne!(one.0, other.0, "another seed, other sessions");
 }
 
 /// `youji person …` of somebody who knows that PIN.

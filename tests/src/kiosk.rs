@@ -58,6 +58,20 @@ pub fn run(arguments: &[&str]) -> Output {
         .expect("youji starts")
 }
 
+/// As [`run`], with a filter of the trace that goes to stderr.
+///
+/// # Panics
+/// It does not start.
+pub fn run_traced(arguments: &[&str], filter: &str) -> Output {
+    Command::new(youji())
+        .args(arguments)
+        .env("RUST_LOG", filter)
+        .current_dir(workspace())
+        .stdin(Stdio::null())
+        .output()
+        .expect("youji starts")
+}
+
 /// Runs a command of `youji` in a folder, with the network off and keys of its own.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ pub struct Limits {
     pub queue_events: usize,
     /// Pages on the stack.
     pub pages: usize,
-    /// What the host may keep for it between calls: retained tree, queue, page stack, in bytes.
+    /// Events that wait for it, in bytes; the retained tree is bounded by `nodes` and `tree_bytes`, the page stack by `pages`.
     pub retained_bytes: usize,
     /// Bytes of saved state.
     pub saved_state_bytes: usize,

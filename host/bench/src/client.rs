@@ -24,6 +24,8 @@ const AGAIN: u32 = 5;
 #[derive(Clone, Debug)]
 pub struct Seat {
     address: SocketAddr,
+    /// What the device calls the kiosk: "localhost", or its address on the network.
+    host: String,
     cookies: Vec<(String, String)>,
     /// Of the person at it; payment sheets ask for it. Empty for visitors.
     pub pin: String,
@@ -64,8 +66,14 @@ impl Answer {
 impl Seat {
     /// A fresh device at that kiosk.
     pub fn new(address: SocketAddr) -> Seat {
+        Seat::calling(address, "localhost")
+    }
+
+    /// A fresh device that calls the kiosk by another name, as a phone on the network does.
+    pub fn calling(address: SocketAddr, host: &str) -> Seat {
         Seat {
             address,
+            host: host.to_owned(),
             cookies: Vec::new(),
             pin: String::new(),
         }
@@ -76,7 +84,7 @@ impl Seat {
     }
 
     pub(crate) fn authority(&self) -> String {
-        format!("localhost:{}", self.address.port())
+        format!("{}:{}", self.host, self.address.port())
     }
 
     pub(crate) fn cookie_line(&self) -> String {

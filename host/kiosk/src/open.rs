@@ -129,7 +129,9 @@ impl Steps {
     fn time<T>(&mut self, name: &'static str, span: &tracing::Span, step: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let result = span.in_scope(step);
-        self.all.push((name, micros(begun)));
+        let us = micros(begun);
+        tracing::debug!(target: "youji::step", step = name, us);
+        self.all.push((name, us));
         result
     }
 

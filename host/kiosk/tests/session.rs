@@ -345,3 +345,43 @@ async fn two_hosts_of_one_process_share_nothing() {
     assert_eq!(other.get("/api/person").await.status, 200, "the other goes on");
     two.server.stop().await;
 }
+
+/// The value of one line of `/metrics`; nothing for one that is not there yet.
+async fn counted(device: &mut support::Device, name: &str) -> f64 {
+    let answer = device.get("/metrics").await;
+    let text = String::from_utf8(answer.body).expect("text");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0.0, |value| value.parse().expect("a number"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_counted() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let opened = device.open(&kiosk.code()).await;
+    let mut page = device.page(&opened, 0).await;
+    page.until("full").await;
+    for (name, is) in [
+        ("youji_open_seconds_count", 1.0),
+        ("youji_open_step_seconds_count{step=\"view\"}", 1.0),
+        ("youji_sessions", 1.0),
+        ("youji_instances", 1.0),
+        ("youji_sockets", 1.0),
+        ("youji_sessions_ended_total{reason=\"closed\"}", 0.0),
+    ] {
+        assert_eq!(counted(&mut device, name).await, is, "{name}");
+    }
+    page.say(json!({"t": "close"})).await;
+    page.until("ended").await;
+    for (name, is) in [("youji_sessions_ended_total{reason=\"closed\"}", 1.0), ("youji_sessions", 0.0), ("youji_instances", 0.0)] {
+        let begun = std::time::Instant::now();
+        while counted(&mut device, name).await != is {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{name} does not become {is}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let nowhere = device.post("/api/open", &json!({"code": "HTTPS://ELSEWHERE.EXAMPLE/M/AAAAAAAA"})).await;
+    let name = format!("youji_open_refused_total{{reason=\"{}\"}}", nowhere.code());
+    assert_eq!(counted(&mut device, &name).await, 1.0, "{name}");
+    kiosk.server.stop().await;
+}

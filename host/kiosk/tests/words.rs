@@ -144,3 +144,18 @@ fn every_fault_has_words() {
 fn both_languages_have_the_same_words() {
     check_same(&table("zh", "zh"), &table("en", "en"), 1);
 }
+
+/// Every kind of line, and every act of an operator, that a source writes into the event file, and nothing else, is in its dictionary.
+#[test]
+fn what_the_event_file_holds_stands_in_its_dictionary() {
+    let dictionary: serde_json::Value = serde_json::from_str(&read("kiosk/src/journal.dictionary.json")).expect("JSON");
+    let (mut kinds, mut acts) = (BTreeSet::new(), BTreeSet::new());
+    for source in sources("kiosk/src") {
+        kinds.extend(arguments(&source, ".record(", 0));
+        acts.extend(source.split("\"action\": ").skip(1).filter_map(literal));
+    }
+    let known = dictionary["kinds"].as_object().expect("kinds");
+    assert_eq!(known.keys().cloned().collect::<BTreeSet<_>>(), kinds);
+    let told = known["operator"]["action"].as_str().expect("acts").split(", ").map(str::to_owned);
+    assert_eq!(told.collect::<BTreeSet<_>>(), acts);
+}

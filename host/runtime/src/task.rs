@@ -425,6 +425,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new(admit_us: u64) -> Self {
+        tracing::debug!(target: "youji::step", step = "admit", us = admit_us);
         Steps {
             list: vec![("admit", admit_us)],
             began: Instant::now(),
@@ -440,7 +441,9 @@ impl Steps {
 
     pub(crate) fn done(&mut self, name: &'static str) {
         let now = Instant::now();
-        self.list.push((name, micros(now.duration_since(self.began))));
+        let us = micros(now.duration_since(self.began));
+        tracing::debug!(target: "youji::step", step = name, us);
+        self.list.push((name, us));
         self.began = now;
     }
 

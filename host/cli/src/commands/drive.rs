@@ -56,7 +56,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 fn print(outcome: &Outcome) {
     out::line(format_args!("{}: {} steps, seed {}", outcome.name, outcome.steps, outcome.seed));
-    let money = |minor: u64| format!("{}.{:02}", minor / 100, minor % 100);
+    // Scenarios play on a fresh host, which is in its default currency.
+    let money = |minor: u64| youji_kiosk::money::decimal(minor, "CNY");
     for (name, balance) in &outcome.balances {
         out::line(format_args!("  {name} has {}", money(*balance)));
     }

@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Err(error) => return Ok(decode::refused(&error, arguments.json)),
     };
     let decode_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(target: "youji::step", step = "decode", us = decode_us);
     let code = match (texts.as_slice(), arguments.pick) {
         ([code], None) => code.clone(),
         (several, None) => return Ok(ask_which(several, arguments.json)),
