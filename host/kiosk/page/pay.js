@@ -21,16 +21,18 @@ export async function payFor(id) {
   const sheet = await api.payment(id);
   return new Promise((resolve, reject) => {
     const sheets = new Sheets({ shown: true, socket: { send: (frame) => answer(frame) } });
-    const answer = async ({ accepted, pin }) => {
+    const answer = async ({ accepted, pin, spending }) => {
       if (!accepted) return resolve(null);
       try {
-        const paid = await api.confirmPayment(id, { sheet: sheet.id, amount: sheet.amount, currency: sheet.currency, pin });
+        const paid = await api.confirmPayment(id, { sheet: sheet.id, amount: sheet.amount, currency: sheet.currency, pin, spending });
         sheets.gone(sheet.id);
         refresh();
         toast({ symbol: 'check', title: t('pay.done', { amount: money(sheet.amount, sheet.currency) }), detail: t('pay.done-d', { payee: sheet.payee }), tone: 'good' });
         resolve(paid);
       } catch (error) {
         const problem = asProblem(error);
+        // What a tap was enough for needs the PIN now.
+        if (problem.code === 'pin-required') return sheets.open({ ...sheet, pin: true }, { code: problem.code, fields: problem.fields, detail: problem.more });
         if (STAYS.has(problem.code)) return sheets.open(sheet, { code: problem.code, fields: problem.fields, detail: problem.more });
         sheets.gone(sheet.id);
         reject(problem);

@@ -373,7 +373,7 @@ async fn a_pin_may_allow_further_payments_to_the_same_merchant() {
         let order = format!("S-{at}");
         ids.push(shop.make(&order, tea(&order)).await["id"].as_str().unwrap().to_owned());
     }
-    is(&confirm(&mut device, &ids[0], json!({})).await, 403, "denied");
+    is(&confirm(&mut device, &ids[0], json!({})).await, 403, "pin-required");
     is(&confirm(&mut device, &ids[0], json!({"pin": "1111"})).await, 403, "denied");
     is(
         &confirm(&mut device, &ids[0], json!({"pin": "2468", "spending": "501.00"})).await,
@@ -390,11 +390,21 @@ async fn a_pin_may_allow_further_payments_to_the_same_merchant() {
     let bare = json!({"amount": "12.00", "currency": "CNY"});
     assert_eq!(confirm(&mut device, &ids[1], json!({})).await.status, 200);
     assert_eq!(device.post(&format!("/api/payments/{}/confirm", ids[2]), &bare).await.status, 200);
-    is(&confirm(&mut device, &ids[3], json!({})).await, 403, "denied");
+    is(&confirm(&mut device, &ids[3], json!({})).await, 403, "pin-required");
     is(
         &device.post(&format!("/api/payments/{}/confirm", ids[3]), &bare).await,
         409,
         "no-sheet",
+    );
+    // What is held is asked for with the PIN each time.
+    let mut held = tea("S-held");
+    held["mode"] = json!("escrow");
+    let held = shop.make("S-held", held).await["id"].as_str().unwrap().to_owned();
+    // The sheet says what may be opened, and what stands.
+    let terms = device.get(&format!("/api/payments/{}", ids[3])).await.json();
+    assert_eq!(
+        (&terms["pin"], &terms["terms"]["spendingLimits"][2]),
+        (&json!(true), &json!("500.00"))
     );
     // Another seat of the same person has no part in it.
     assert_eq!(
@@ -403,12 +413,15 @@ async fn a_pin_may_allow_further_payments_to_the_same_merchant() {
             .status,
         200
     );
+    let terms = device.get(&format!("/api/payments/{}", ids[4])).await.json();
+    assert_eq!((&terms["pin"], &terms["terms"]["spendingLeft"]), (&json!(false), &json!("30.00")));
+    is(&confirm(&mut device, &held, json!({})).await, 403, "pin-required");
     let mut elsewhere = shop.kiosk.device();
     assert_eq!(
         elsewhere.post("/api/sign-in", &json!({"code": "anna", "pin": "2468"})).await.status,
         200
     );
-    is(&confirm(&mut elsewhere, &ids[4], json!({})).await, 403, "denied");
+    is(&confirm(&mut elsewhere, &ids[4], json!({})).await, 403, "pin-required");
     assert_eq!(shop.holds(), 4 * 1_200);
     shop.kiosk.server.stop().await;
 }

@@ -107,7 +107,7 @@ impl Services {
     }
 
     /// The limits that a person may choose from: a tenth, two fifths and all of what this host allows.
-    fn spending_limits(&self) -> Vec<u64> {
+    pub(crate) fn spending_limits(&self) -> Vec<u64> {
         let most = self.config.limits.spending_amount;
         let mut limits = vec![most / 10, most / 5 * 2, most];
         limits.retain(|limit| *limit > 0);

@@ -12,8 +12,8 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Instant;
-use youji_api::{Sheet, SheetId, codes};
+use std::time::{Duration, Instant};
+use youji_api::{Failure, Sheet, SheetId, SheetKind, codes};
 use youji_services::trade::Agreed;
 
 pub(crate) async fn sheet(
@@ -22,7 +22,34 @@ pub(crate) async fn sheet(
     Path(id): Path<String>,
 ) -> Result<Json<Sheet>, Problem> {
     at(&app, &seat)?;
-    let sheet = app.host.services.intent_sheet(&seat.person, &id).await?;
+    let services = &app.host.services;
+    let mut sheet = services.intent_sheet(&seat.person, &id).await?;
+    let (merchant, simply) = services.payee_of_intent(&id)?;
+    if simply
+        && let SheetKind::Payment {
+            amount,
+            currency,
+            pin,
+            terms,
+            ..
+        } = &mut sheet.kind
+        && *pin
+    {
+        let (now, cost) = (Instant::now(), minor(amount, currency).unwrap_or(u64::MAX));
+        let (limits, age) = services.spending_offers();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        match seat.pays.lock().covering(&merchant, cost, now) {
+            Some((left, until)) => {
+                *pin = false;
+                terms.spending_left = decimal(left, currency);
+                terms.spending_until = app.host.config.clock.now_ms().saturating_add(milliseconds(until - now));
+            }
+            None => {
+                terms.spending_limits = limits.into_iter().map(|limit| decimal(limit, currency)).collect();
+                terms.spending_ms = milliseconds(age);
+            }
+        }
+    }
     seat.pays.lock().shown(sheet.id, id);
     seat.touch();
     Ok(Json(sheet))
@@ -84,8 +111,10 @@ pub(crate) async fn confirm(
     }
     let wanted = match &body.spending {
         None => None,
+        Some(text) if text.is_empty() => None,
         Some(text) => {
-            let limit = minor(text, &currency).filter(|limit| *limit > 0 && *limit <= services.spending_most());
+            let most = services.spending_offers().0.last().copied().unwrap_or(0);
+            let limit = minor(text, &currency).filter(|limit| *limit > 0 && *limit <= most);
             Some(limit.ok_or_else(|| {
                 Problem::new(
                     400,
@@ -93,7 +122,7 @@ pub(crate) async fn confirm(
                     "Not a limit",
                     format!(
                         "\"spending\": more than nothing and at most {} {currency} was expected; nothing was moved.",
-                        decimal(services.spending_most(), &currency)
+                        decimal(most, &currency)
                     ),
                     "Choose a smaller limit, or leave it out.",
                 )
@@ -101,15 +130,21 @@ pub(crate) async fn confirm(
         }
     };
     complete(async move {
-        let merchant = services.payee_of_intent(&id)?;
+        let (merchant, simply) = services.payee_of_intent(&id)?;
         let cost = minor(&agreed.amount, &currency).unwrap_or(u64::MAX);
-        let taken = match body.pin.is_empty() {
+        let taken = match body.pin.is_empty() && simply {
             true => seat.pays.lock().take(&merchant, cost, now),
             false => None,
         };
         let done = match taken {
             Some(_) => services.pay_intent_authorised(&seat.person, &id, &agreed).await,
             None if body.sheet.is_none() => return Err(unshown()),
+            None if body.pin.is_empty() && services.asks_for_pin(&seat.person) => {
+                return Err(Problem::from(Failure::new(
+                    codes::PIN_REQUIRED,
+                    "this payment needs the PIN: no spending authorisation at this seat covers it; nothing was moved",
+                )));
+            }
             None => services.pay_intent(&seat.person, &id, &agreed, &body.pin).await,
         };
         // What may have moved counts as spent.
@@ -126,6 +161,7 @@ pub(crate) async fn confirm(
         }
         if let Some(limit) = wanted
             && taken.is_none()
+            && simply
             && !paid.before
             && services.asks_for_pin(&seat.person)
         {

@@ -80,6 +80,13 @@ impl Pays {
         })
     }
 
+    /// What is left of what covers that much with that merchant, and until when.
+    pub(crate) fn covering(&self, merchant: &MerchantId, amount: u64, now: Instant) -> Option<(u64, Instant)> {
+        let mut standing = self.allowed.iter().filter(|allowed| now < allowed.until);
+        let covering = standing.find(|allowed| allowed.merchant == *merchant && allowed.left >= amount);
+        covering.map(|allowed| (allowed.left, allowed.until))
+    }
+
     /// A payment was not made: what it took is there again, unless that authorisation ended meanwhile.
     pub(crate) fn give_back(&mut self, taken: Taken) {
         if let Some(allowed) = self.allowed.iter_mut().find(|allowed| allowed.number == taken.number) {

@@ -127,19 +127,20 @@ impl Services {
         Ok(())
     }
 
-    /// Who is paid by an intent.
+    /// Who is paid by an intent, and whether a spending authorisation may cover it: what is held is asked for with the PIN each time.
     ///
     /// # Errors
     /// "not-found".
-    pub fn payee_of_intent(&self, id: &str) -> Result<MerchantId, Failure> {
+    pub fn payee_of_intent(&self, id: &str) -> Result<(MerchantId, bool), Failure> {
         let state = self.state.read();
         let intent = state.trade.intents.get(id).ok_or_else(no_intent)?;
-        MerchantId::of_program(&intent.program).ok_or_else(no_intent)
+        let merchant = MerchantId::of_program(&intent.program).ok_or_else(no_intent)?;
+        Ok((merchant, intent.mode == Mode::Pay))
     }
 
-    /// The most that a spending authorisation may allow, in minor units.
-    pub fn spending_most(&self) -> u64 {
-        self.config.limits.spending_amount
+    /// The limits of a spending authorisation that a person may choose from, in minor units, the largest last; and how long one lasts.
+    pub fn spending_offers(&self) -> (Vec<u64>, Duration) {
+        (self.spending_limits(), self.config.limits.spending_age)
     }
 
     /// A person who just confirmed with their PIN allows further payments to that merchant without it. It counts from when this is written
