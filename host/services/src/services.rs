@@ -75,7 +75,7 @@ pub enum OpenError {
 
 /// Capabilities for real, and what a kiosk needs beside them.
 ///
-/// What is answered is durable. What a screen is shown of a balance or a list of people may be ahead of the disk by one group commit.
+/// What is answered is durable. What a screen is shown of a balance or a list of people may be ahead of the disk by what is on its way there.
 pub struct Services {
     pub(crate) me: Weak<Services>,
     pub(crate) config: ServicesConfig,

@@ -1,4 +1,4 @@
-//! The commit engine: one writer thread that decides, writes, syncs, projects and only then answers.
+//! The commit engine: one thread decides, another writes, syncs, projects and only then answers, while the first decides on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct CommitOptions {
     pub checkpoint_every: u64,
     /// A checkpoint after so many bytes of entries; 0 for none by their size.
     pub checkpoint_bytes: u64,
-    /// Checkpoints and compacted segments are written by a second thread; without it by the writer itself, so that a simulation
+    /// Groups, checkpoints and compacted segments are written by threads of their own; without them by the writer itself, so that a simulation
     /// does the same each time.
     pub helper: bool,
     /// Commands that may wait; more callers wait for a place.

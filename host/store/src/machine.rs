@@ -162,7 +162,7 @@ pub trait Machine: Send + 'static {
     type Notice: Clone + Send + 'static;
 
     /// Judges a command against the state, which contains every earlier command (also those still on their way to the disk).
-    /// Do not judge by the projection: it lags behind by one group.
+    /// Do not judge by the projection: it lags behind by what is on its way to the disk.
     fn decide(&self, command: Self::Command, stamp: Stamp) -> Decision<Self::Entry, Self::Answer>;
 
     /// Changes the state by an entry.
