@@ -13,6 +13,7 @@
 //! | [`ledger`], [`bank`] | transfers a second that are durable, and the start after a kill; the machine that does them |
 //! | [`payments`] | merchants' servers that ask, people who say yes, over HTTP |
 //! | [`packets`] | claims of one red packet's shares by many |
+//! | [`guests`] | programs' payments, from the call at the gate to the outcome |
 //! | [`prepare`] | the sample programs and fresh hosts that benches run on |
 //! | [`length`] | whether figures are wanted, or only that a bench works |
 //! | [`client`] | a seat of a kiosk over HTTP and a socket, as a page would be |
@@ -27,6 +28,7 @@ pub mod density;
 pub mod events;
 pub mod figures;
 pub mod gate;
+pub mod guests;
 pub mod ledger;
 pub mod length;
 pub mod mail;
