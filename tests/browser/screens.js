@@ -1,7 +1,9 @@
-// Pictures of every screen and sheet, to look at: node tests/browser/screens.js [kiosk|phone] [zh|en] [light|dark] [--readme]
+// Pictures of every screen and sheet, to look at: node tests/browser/screens.js [kiosk|phone] [zh|en] [light|dark] [--axe] [--readme]
 //
 // They go to target/screens/look/DEVICE-LANGUAGE-SCHEME/. Sheets that no sample program asks for are sent to the page in the host's
-// place. With --readme the pictures of the README are taken too.
+// place. Each screen is also checked: text that is cut off, what is too small to hit on a phone, a page that is wider than its screen,
+// errors of the page; with --axe also what axe finds. Whatever is found, or a screen that does not come, ends it with 1. With --readme
+// the pictures of the README are taken too.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +14,15 @@ import { barriers, browser, code, demo, film, screens, workspace } from './suppo
 const chosen = (all) => all.filter((one) => process.argv.includes(one));
 const some = (all, usual = all) => (chosen(all).length ? chosen(all) : usual);
 const readme = process.argv.includes('--readme');
+const axe = process.argv.includes('--axe');
+
+/** All that is wrong, as lines. */
+const findings = [];
+const found = (line) => {
+  findings.push(line);
+  console.error(line);
+};
+let pictures = 0;
 
 const DEVICES = {
   kiosk: { viewport: { width: 1920, height: 1080 } },
@@ -64,8 +75,20 @@ const pay = (l, terms, purpose, lines = [[both('富士 X-700 胶片相机', 'Fuj
 
 async function device(name, language, scheme) {
   const ends = [];
-  const t = { after: (run) => ends.unshift(run) };
+  const pages = [];
+  try {
+    await walk(name, language, scheme, { after: (run) => ends.unshift(run) }, pages);
+  } catch (error) {
+    found(`${name} ${language} ${scheme}: ${error.stack}`);
+    for (const [index, page] of pages.entries()) await page.screenshot({ path: join(screens, 'look', `${name}-${language}-${scheme}`, `failed-${index}.png`) }).catch(() => {});
+  } finally {
+    for (const end of ends) await end().catch(() => {});
+  }
+}
+
+async function walk(name, language, scheme, t, pages) {
   const kiosk = await demo({ more: ['--idle', '3600'] });
+  t.after(kiosk.stop);
   const address = kiosk.report.address;
   const folder = join(screens, 'look', `${name}-${language}-${scheme}`);
   rmSync(folder, { recursive: true, force: true });
@@ -83,8 +106,8 @@ async function device(name, language, scheme) {
     });
     it.host = (frame) => sent.at(-1)(frame);
     it.context.setDefaultTimeout(120000);
-    (globalThis.pages ??= []).push(it.page);
-    it.page.on('pageerror', (error) => console.error(`${name} ${language}: ${error}`));
+    pages.push(it.page);
+    it.page.on('pageerror', (error) => found(`${name} ${language} ${scheme}: ${error}`));
     await it.page.goto(address);
     await it.page.locator(`.language [data-language=${language}]`).first().click();
     return it;
@@ -92,8 +115,8 @@ async function device(name, language, scheme) {
   let n = 0;
   const shot = async (page, title) => {
     await page.evaluate(() => Promise.race([Promise.all([document.fonts.ready, ...document.getAnimations().map((one) => one.finished.catch(() => {}))]), new Promise((done) => setTimeout(done, 400))]));
-    const clipped = [...(await cutOff(page)), ...(process.argv.includes('--axe') ? await barriers(page) : [])];
-    if (clipped.length) console.log(`${name} ${language} ${title}:\n  ${clipped.join('\n  ')}`);
+    for (const wrong of [...(await cutOff(page)), ...(axe ? await barriers(page) : [])]) found(`${name} ${language} ${scheme} ${title}: ${wrong}`);
+    pictures += 1;
     await page.screenshot({ path: join(folder, `${String((n += 1)).padStart(2, '0')}-${title}.png`) });
   };
 
@@ -198,7 +221,7 @@ async function device(name, language, scheme) {
   await page.locator('.toast').first().waitFor();
   await shot(page, 'order-ready-toast');
   await page.locator('.toast').first().waitFor({ state: 'detached', timeout: 30000 });
-  await staff.page.getByRole('tab').last().click().catch(() => {});
+  await staff.page.getByRole('tab').last().click();
   await shot(staff.page, 'kitchen-sold-out');
 
   if (name === 'phone') {
@@ -210,9 +233,10 @@ async function device(name, language, scheme) {
     await page.locator('.bar-home').click();
   }
   await page.locator('.person-card').waitFor();
-  for (const [index, title] of ['inbox', 'receipts', 'consents'].entries()) {
-    await page.locator('.card-entry').nth(index).click();
+  for (const [index, title] of Object.entries({ 0: 'inbox', 2: 'receipts', 3: 'consents' })) {
+    await page.locator('.card-entry').nth(Number(index)).click();
     await page.locator('.panel .rows, .panel .empty').first().waitFor();
+    await page.waitForFunction(() => !document.querySelector('.panel .skeleton'));
     await shot(page, title);
     await page.keyboard.press('Escape');
     await page.locator('.panel').waitFor({ state: 'detached' });
@@ -284,7 +308,6 @@ async function device(name, language, scheme) {
   await live.page.locator('.who-visitor').click();
   await live.page.locator('.who .problem').waitFor();
   await shot(live.page, 'host-gone');
-  for (const end of ends) await end();
 }
 
 /** Text that its box cuts off, and what is too small to hit on a phone. */
@@ -297,7 +320,9 @@ const cutOff = (page) =>
     for (const el of top.querySelectorAll('*')) {
       if (!seen(el)) continue;
       const style = getComputedStyle(el);
-      const words = [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+      // Words for screen readers only.
+      const unseen = style.clipPath === 'inset(50%)';
+      const words = !unseen && [...el.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
       if (words && style.overflow !== 'visible' && (el.scrollWidth > el.clientWidth + 1 || (el.scrollHeight > el.clientHeight + 2 && style.overflowY !== 'auto'))) found.push(`cut off: ${name(el)}`);
       if (!el.matches('button, a[href], summary, input:not([type=checkbox], [type=radio]), select, textarea, label')) continue;
       if (el.matches('label') && !el.querySelector('input')) continue;
@@ -308,5 +333,7 @@ const cutOff = (page) =>
     return [...new Set(found)];
   });
 
-for (const name of some(['kiosk', 'phone'])) for (const language of some(['zh', 'en'])) for (const scheme of some(['light', 'dark'], ['light'])) await device(name, language, scheme).catch(async (e) => { console.error(e); for (const [i, page] of globalThis.pages.entries()) await page.screenshot({ path: `/tmp/failed-${i}.png` }).catch(() => {}); });
-process.exit();
+// A kiosk and a phone at the same time: each waits for its own pictures.
+for (const language of some(['zh', 'en'])) for (const scheme of some(['light', 'dark'], ['light'])) await Promise.all(some(['kiosk', 'phone']).map((name) => device(name, language, scheme)));
+console.log(`${pictures} pictures, ${findings.length} findings`);
+process.exit(findings.length ? 1 : 0);
