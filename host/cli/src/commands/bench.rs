@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use youji_bench::figures::Machine;
 use youji_bench::length::Length;
-use youji_bench::{decode, density, events, gate, ledger, messages, open, packets, payments, prepare, runaway, unload};
+use youji_bench::{decode, density, events, gate, guests, ledger, messages, open, packets, payments, prepare, runaway, unload};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -26,6 +26,7 @@ Each ends within 50 seconds once `youji bench --prepare` has built what they nee
   ledger    durable transfers a second, one by one, a million accounts; the start after a kill (needs 12 GB of disk)
   ledger-steady  the same for five minutes at 100,000 a second, with checkpoints and spilling of old ids
   payments       asked for and agreed to over HTTP, 512 at once; and confirmations with a PIN
+  guest-payments from 512 programs' calls at the gate to their outcomes, after one confirmation with a PIN each
   red-packet     claims of one packet's 10,000 shares by as many people, 1,000 at a time
 
 Examples:
@@ -34,7 +35,7 @@ Examples:
   youji bench decode photographs --json")]
 pub(crate) struct Arguments {
     /// Which
-    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "messages", "gate", "decode", "ledger", "ledger-steady", "payments", "red-packet"], required_unless_present = "prepare")]
+    #[arg(value_parser = ["open", "unload", "density", "events", "runaway", "messages", "gate", "decode", "ledger", "ledger-steady", "payments", "guest-payments", "red-packet"], required_unless_present = "prepare")]
     name: Option<String>,
     /// For decode: folder of pictures with a .txt or .bin beside each. For ledger, payments and red-packet: a folder on the disk that counts [default: target/ of the workspace]
     #[arg(value_name = "DIR")]
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         };
         return print(&arguments, name, folder.clone(), decode::run(folder)?);
     }
-    if name.starts_with("ledger") || matches!(name, "red-packet" | "payments") {
+    if name.starts_with("ledger") || matches!(name, "red-packet" | "payments" | "guest-payments") {
         return money(&arguments, name, length, &tokio);
     }
     let packages = prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
@@ -118,6 +119,10 @@ fn money(arguments: &Arguments, name: &str, length: Length, tokio: &tokio::runti
     std::fs::create_dir_all(&disk).with_context(|| format!("{} can't be made", disk.display()))?;
     if name == "payments" {
         let figures = tokio.block_on(payments::run(&disk, length))?;
+        return print(arguments, name, disk, figures);
+    }
+    if name == "guest-payments" {
+        let figures = tokio.block_on(guests::run(&disk, length))?;
         return print(arguments, name, disk, figures);
     }
     if name == "red-packet" {
