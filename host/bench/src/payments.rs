@@ -306,7 +306,9 @@ async fn measure(field: &Arc<Field>, cookies: &[String], settings: Settings) -> 
     let begin = Instant::now() + settings.warm_up;
     let end = begin + settings.time;
     let workers = (0..settings.in_flight).map(|at| {
-        let (field, cookie) = (Arc::clone(field), cookies[at % cookies.len()].clone());
+        // What a person allowed is for the merchant that they paid with the PIN.
+        let shop = at % cookies.len();
+        let (field, cookie) = (Arc::clone(field), cookies[shop].clone());
         tokio::spawn(async move {
             let mut line = Line::open(field.address).await?;
             let mut ms = Vec::new();
@@ -315,7 +317,7 @@ async fn measure(field: &Arc<Field>, cookies: &[String], settings: Settings) -> 
                 if begun >= end {
                     return anyhow::Ok(ms);
                 }
-                field.pay(&mut line, at, &cookie).await?;
+                field.pay(&mut line, shop, &cookie).await?;
                 let done = Instant::now();
                 if begun >= begin && done <= end {
                     ms.push(done.duration_since(begun).as_secs_f64() * 1_000.0);
