@@ -177,9 +177,9 @@ test('what a visitor typed is nowhere in the browser after leaving', { timeout: 
   const kept = await page.evaluate(async () => {
     const caches = globalThis.caches ? await globalThis.caches.keys() : [];
     const databases = (await indexedDB.databases?.()) ?? [];
-    return { local: JSON.stringify(localStorage), session: JSON.stringify(sessionStorage), caches, databases: databases.map(({ name }) => name), cookie: document.cookie };
+    return { local: JSON.stringify(localStorage), session: JSON.stringify(sessionStorage), caches, databases: databases.map(({ name }) => name), cookie: document.cookie, history: history.state };
   });
-  assert.deepEqual(kept, { local: '{}', session: '{}', caches: [], databases: [], cookie: '' });
+  assert.deepEqual(kept, { local: '{}', session: '{}', caches: [], databases: [], cookie: '', history: null });
   assert.deepEqual(await context.cookies(), [], 'a cookie stays');
   await context.close();
   const holding = (text) => files(profile).filter((file) => readFileSync(file).includes(text));

@@ -317,6 +317,8 @@ function forget() {
   dropScanner();
   clearToasts();
   document.body.replaceChildren();
+  // What an entry of the history holds outlives a load of the same address.
+  history.replaceState(null, '', '/');
   location.replace('/');
 }
 
