@@ -9,6 +9,7 @@ mod fuzz;
 mod guests;
 mod left;
 mod mail;
+mod money;
 mod packages;
 mod page;
 mod signals;
