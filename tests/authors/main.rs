@@ -1,6 +1,8 @@
 //! What authors are promised, done as an author would.
 
 mod author;
+mod check;
 mod recorded;
 mod refused;
+mod templates;
 mod tutorial;
