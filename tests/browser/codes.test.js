@@ -68,7 +68,7 @@ test('a PIN allows further payments with a tap, seen and ended on the page', { t
   const sheet = page.locator('.sheet-payment');
   // Off unless chosen.
   assert.ok(await sheet.getByLabel('No, ask each time').isChecked());
-  await sheet.getByText(/^Up to .*200\.00/).click();
+  await sheet.getByLabel(/^Up to .*200\.00/).check();
   await sheet.locator('input[data-pin]').fill(person.pin);
   assert.deepEqual(await barriers(page), [], 'barriers on the sheet');
   await shot(page, '30-spending-sheet');
