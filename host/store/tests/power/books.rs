@@ -19,7 +19,7 @@ const FOR_A_KEY: u64 = 40;
 
 /// A ledger behind the commit engine.
 #[derive(Default, Clone, Serialize, Deserialize)]
-pub struct Books {
+pub(crate) struct Books {
     ledger: Ledger,
 }
 
@@ -97,7 +97,7 @@ fn transfer(id: u128) -> Transfer {
 }
 
 /// Pays, and makes keys; writes down what was acknowledged, on another disk. Does not return.
-pub async fn write_for_ever(dir: &Path, disk: Arc<dyn Disk>, told: &Path) {
+pub(crate) async fn write_for_ever(dir: &Path, disk: Arc<dyn Disk>, told: &Path) {
     let (commit, ring) = open(dir, disk).unwrap();
     let told = Arc::new(Mutex::new(fs::OpenOptions::new().append(true).open(told).unwrap()));
     let first = commit
@@ -130,18 +130,18 @@ pub async fn write_for_ever(dir: &Path, disk: Arc<dyn Disk>, told: &Path) {
 
 /// What was acknowledged since the file system was made.
 #[derive(Default)]
-pub struct Acknowledged {
+pub(crate) struct Acknowledged {
     transfers: Vec<u128>,
     keys: Vec<u128>,
 }
 
 impl Acknowledged {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.transfers.len() + self.keys.len()
     }
 
     /// Takes in what one life told.
-    pub fn read(&mut self, told: &Path) {
+    pub(crate) fn read(&mut self, told: &Path) {
         let text = fs::read_to_string(told).unwrap();
         for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
             let (kind, id) = line.split_once(' ').unwrap();
@@ -152,7 +152,7 @@ impl Acknowledged {
 }
 
 /// Whether the folder opens and holds all of it: in the ledger, in the projection, in the ring; and whether books and chain are right.
-pub async fn verify(dir: &Path, acknowledged: &Acknowledged) -> Result<(), String> {
+pub(crate) async fn verify(dir: &Path, acknowledged: &Acknowledged) -> Result<(), String> {
     let text = |error: youji_store::StoreError| error.to_string();
     if !dir.exists() {
         return Err("the whole folder is lost".to_owned());

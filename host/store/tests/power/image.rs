@@ -12,7 +12,7 @@ use youji_store::{Disk, DiskFile, RealDisk};
 const BYTES: u64 = 192 << 20;
 
 /// Said aloud and collected by `tests/run`, so that nothing is skipped silently.
-pub fn not_checked(what: &str) {
+pub(crate) fn not_checked(what: &str) {
     let _ = writeln!(io::stderr().lock(), "!! NOT CHECKED: {what}");
     if let Some(path) = std::env::var_os("YOUJI_NOT_CHECKED") {
         let mut file = fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
@@ -21,10 +21,10 @@ pub fn not_checked(what: &str) {
 }
 
 /// The file, removed when nobody needs it any more.
-pub struct Image(PathBuf);
+pub(crate) struct Image(PathBuf);
 
 impl Image {
-    pub fn make(path: &Path) -> Result<Image, String> {
+    pub(crate) fn make(path: &Path) -> Result<Image, String> {
         let file = fs::File::create(path).map_err(|error| error.to_string())?;
         file.set_len(BYTES).map_err(|error| error.to_string())?;
         let image = Image(path.to_owned());
@@ -40,7 +40,7 @@ impl Image {
     }
 
     /// As it stands: what the kernel still holds back of its files is not in it, as after a power cut.
-    pub fn copy(&self, to: &Path) -> Image {
+    pub(crate) fn copy(&self, to: &Path) -> Image {
         let copied = Command::new("cp").arg("--sparse=always").args([&self.0, to]).status().unwrap();
         assert!(copied.success(), "cp failed");
         Image(to.to_owned())
@@ -54,7 +54,7 @@ impl Drop for Image {
 }
 
 /// A mounted image.
-pub struct Mounted {
+pub(crate) struct Mounted {
     holder: Child,
     at: tempfile::TempDir,
     image: Option<Image>,
@@ -62,7 +62,7 @@ pub struct Mounted {
 
 impl Mounted {
     /// The kernel is told to write nothing back by itself within five minutes, so that a copy is of one moment.
-    pub fn new(image: Image) -> Result<Mounted, String> {
+    pub(crate) fn new(image: Image) -> Result<Mounted, String> {
         let at = tempfile::tempdir().map_err(|error| error.to_string())?;
         // Whoever used it may take a moment to let go.
         let script = r#"mount -t ext4 -o loop,commit=300 "$1" "$2" && echo ready && cat
@@ -88,17 +88,17 @@ impl Mounted {
     }
 
     /// The file system as seen from outside of its namespace.
-    pub fn dir(&self) -> PathBuf {
+    pub(crate) fn dir(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         root.join(self.at.path().strip_prefix("/").unwrap_or(self.at.path())).join("data")
     }
 
-    pub fn image(&self) -> &Image {
+    pub(crate) fn image(&self) -> &Image {
         self.image.as_ref().unwrap()
     }
 
     /// In good order.
-    pub fn into_image(mut self) -> Image {
+    pub(crate) fn into_image(mut self) -> Image {
         self.end();
         self.image.take().unwrap()
     }
@@ -116,7 +116,7 @@ impl Drop for Mounted {
 }
 
 /// Stops a process; no thread of it is inside the kernel any more.
-pub fn stop(process: &Child) {
+pub(crate) fn stop(process: &Child) {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     let pid = Pid::from_child(process);
     kill_process(pid, Signal::STOP).unwrap();
@@ -125,7 +125,7 @@ pub fn stop(process: &Child) {
 }
 
 /// A disk whose syncs do nothing.
-pub struct Unsynced;
+pub(crate) struct Unsynced;
 
 impl Disk for Unsynced {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
