@@ -9,13 +9,10 @@ use youji_dev::{NewProject, scaffold};
 #[derive(clap::Args)]
 #[command(after_help = "\
 The SDK is unpacked from this program: nothing is fetched, and the project builds with cargo alone.
-In TypeScript (--lang ts; templates counter and shop) neither Node nor npm is needed. The first build on a machine makes the script engine
-from source, which takes some minutes and a network.
 
 Examples:
   youji new tea-house
   youji new sign-up --template form --id org.example.sign-up
-  youji new tea-house --lang ts --template shop
   cd tea-house && youji dev")]
 pub(crate) struct Arguments {
     /// Name of the folder and the crate: a-z, 0-9 and "-"
@@ -40,7 +37,6 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Language {
     Rust,
-    Ts,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -48,10 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn create(arguments: &Arguments) -> Result<ExitCode> {
-    let language = match arguments.lang {
-        Language::Rust => scaffold::Language::Rust,
-        Language::Ts => scaffold::Language::TypeScript,
-    };
+    let Language::Rust = arguments.lang;
     let new = NewProject {
         name: &arguments.name,
         template: &arguments.template,
@@ -59,7 +52,7 @@ fn create(arguments: &Arguments) -> Result<ExitCode> {
         parent: &arguments.parent,
         home: &place::user_folder()?,
     };
-    let created = scaffold::create_in(language, &new)?;
+    let created = scaffold::create(&new)?;
     if arguments.json {
         out::line(serde_json::to_string(&created)?);
         return Ok(ExitCode::SUCCESS);
