@@ -12,10 +12,12 @@ use crate::session::{Ack, SessionState, UiEvent};
 use crate::shared::Shared;
 use crate::unload;
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Instant;
 use tokio::sync::oneshot;
 use tracing::Instrument;
@@ -56,27 +58,87 @@ pub(crate) struct Task {
 pub(crate) type Reply = oneshot::Sender<Result<Opened, Fault>>;
 
 /// A session's task before it is on its own: the way to the first view runs within the task of whoever launches, so that no thread has
-/// to wake another. Dropped at any time, it goes on by itself.
+/// to wake another. Then it waits until something happens to it, and gets a task of its own only for that. Dropped before its first view, it
+/// goes on by itself.
 pub(crate) struct Life {
-    run: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    run: Option<Run>,
+    bed: Arc<Bed>,
+    answered: bool,
+}
+
+type Run = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where a session's task sleeps, and what wakes it.
+struct Bed {
+    sleeper: Mutex<Sleeper>,
     home: tokio::runtime::Handle,
+}
+
+enum Sleeper {
+    /// It runs in the task of whoever launches; `woken` since it was polled last.
+    Launching { caller: Option<Waker>, woken: bool },
+    /// The next that happens to it gives it a task.
+    Asleep(Run),
+    /// It has a task, or is over.
+    Gone,
+}
+
+impl Wake for Bed {
+    fn wake(self: Arc<Self>) {
+        let mut sleeper = self.sleeper.lock();
+        match &mut *sleeper {
+            Sleeper::Launching { caller, woken } => {
+                *woken = true;
+                let caller = caller.clone();
+                drop(sleeper);
+                if let Some(caller) = caller {
+                    caller.wake();
+                }
+            }
+            Sleeper::Asleep(_) => {
+                let asleep = std::mem::replace(&mut *sleeper, Sleeper::Gone);
+                drop(sleeper);
+                if let Sleeper::Asleep(run) = asleep {
+                    self.home.spawn(run);
+                }
+            }
+            Sleeper::Gone => {}
+        }
+    }
 }
 
 impl Life {
     pub(crate) fn new(home: tokio::runtime::Handle, run: impl Future<Output = ()> + Send + 'static) -> Self {
+        let launching = Sleeper::Launching {
+            caller: None,
+            woken: false,
+        };
         Life {
             run: Some(Box::pin(run)),
-            home,
+            bed: Arc::new(Bed {
+                sleeper: Mutex::new(launching),
+                home,
+            }),
+            answered: false,
         }
     }
 
     /// Lives until the answer is there.
     pub(crate) async fn until<T>(mut self, mut answer: oneshot::Receiver<T>) -> Result<T, oneshot::error::RecvError> {
+        let waker = Waker::from(self.bed.clone());
         std::future::poll_fn(|cx| {
-            if self.run.as_mut().is_some_and(|run| run.as_mut().poll(cx).is_ready()) {
-                self.run = None;
+            if let Some(run) = &mut self.run {
+                *self.bed.sleeper.lock() = Sleeper::Launching {
+                    caller: Some(cx.waker().clone()),
+                    woken: false,
+                };
+                if run.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                    self.run = None;
+                }
             }
-            Pin::new(&mut answer).poll(cx)
+            let answer = Pin::new(&mut answer).poll(cx);
+            self.answered = answer.is_ready();
+            answer
         })
         .await
     }
@@ -84,8 +146,14 @@ impl Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if let Some(run) = self.run.take() {
-            self.home.spawn(run);
+        let mut sleeper = self.bed.sleeper.lock();
+        let before = std::mem::replace(&mut *sleeper, Sleeper::Gone);
+        let Some(run) = self.run.take() else { return };
+        if self.answered && matches!(before, Sleeper::Launching { woken: false, .. }) {
+            *sleeper = Sleeper::Asleep(run);
+        } else {
+            drop(sleeper);
+            self.bed.home.spawn(run);
         }
     }
 }
@@ -110,7 +178,7 @@ pub(crate) async fn run(shared: Arc<Shared>, program: Arc<Program>, launch: Laun
         Stop::Fault(fault) => Some(fault.clone()),
         Stop::Asked(_) => None,
     };
-    unload::unload(&mut task, stop).await;
+    Box::pin(unload::unload(&mut task, stop)).await;
     // Only now: whoever launches again finds nothing of it left.
     if let (Some(reply), Some(fault)) = (reply, fault) {
         let _ = reply.send(Err(fault));
@@ -119,7 +187,8 @@ pub(crate) async fn run(shared: Arc<Shared>, program: Arc<Program>, launch: Laun
 
 impl Task {
     async fn live(&mut self, program: Arc<Program>, launch: Launch, admit_us: u64, reply: &mut Option<Reply>) -> Stop {
-        match self.open(program, launch, admit_us).await {
+        // What a session needs for a moment is not part of what it is while it waits.
+        match Box::pin(self.open(program, launch, admit_us)).await {
             Ok(opened) => {
                 if reply.take().is_none_or(|reply| reply.send(Ok(opened)).is_err()) {
                     // Whoever launched it has gone: nobody will ever close it.
@@ -182,6 +251,39 @@ impl Task {
         if let Some(reason) = close {
             return Err(Stop::Asked(reason));
         }
+        if shown.is_some() {
+            Box::pin(self.show(shown)).await?;
+        }
+        let config = &self.shared.inner.config;
+        let mut due = None;
+        if let Some(hidden) = self.hidden_at.map(|at| at.elapsed()) {
+            if hidden >= config.unload_after {
+                return Err(Stop::Asked(EndReason::Idle));
+            }
+            due = Some(config.unload_after - hidden);
+            if hidden < config.suspend_after {
+                due = Some(config.suspend_after.min(config.unload_after) - hidden);
+            } else if self.shared.state() == SessionState::Hidden {
+                self.shared.set_state(SessionState::Suspended);
+            }
+        }
+        if self.shared.state() != SessionState::Suspended
+            && let Some(item) = self.shared.mailbox.take()
+        {
+            return Box::pin(self.item(item)).await;
+        }
+        let shared = self.shared.clone();
+        match due {
+            None => shared.mailbox.news().await,
+            Some(due) => {
+                let _ = tokio::time::timeout(due, shared.mailbox.news()).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// On the stage, or no longer.
+    async fn show(&mut self, shown: Option<bool>) -> Result<(), Stop> {
         match shown {
             Some(true) if self.hidden_at.take().is_some() => {
                 self.shared.set_state(SessionState::Shown);
@@ -204,31 +306,6 @@ impl Task {
                 self.draw().await?;
             }
             _ => {}
-        }
-        let config = &self.shared.inner.config;
-        let mut due = None;
-        if let Some(hidden) = self.hidden_at.map(|at| at.elapsed()) {
-            if hidden >= config.unload_after {
-                return Err(Stop::Asked(EndReason::Idle));
-            }
-            due = Some(config.unload_after - hidden);
-            if hidden < config.suspend_after {
-                due = Some(config.suspend_after.min(config.unload_after) - hidden);
-            } else if self.shared.state() == SessionState::Hidden {
-                self.shared.set_state(SessionState::Suspended);
-            }
-        }
-        if self.shared.state() != SessionState::Suspended
-            && let Some(item) = self.shared.mailbox.take()
-        {
-            return self.item(item).await;
-        }
-        let shared = self.shared.clone();
-        match due {
-            None => shared.mailbox.news().await,
-            Some(due) => {
-                let _ = tokio::time::timeout(due, shared.mailbox.news()).await;
-            }
         }
         Ok(())
     }
