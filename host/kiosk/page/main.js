@@ -174,14 +174,11 @@ function openProgram(program) {
 
 const openPage = (program, page) => open({ program, page: page || '', query: {} }).catch(showProblem);
 
-// No program has anything to do with it: the host asks, and the scanner is there again afterwards.
+// No program has anything to do with it: the host asks, and the scanner is there again afterwards, unless it has a problem to show.
 async function pay(how) {
   if (!person() && !(await askWho())) return scanner?.resume();
-  try {
-    await how();
-  } finally {
-    scanner?.resume();
-  }
+  await how();
+  scanner?.resume();
 }
 
 let opening = false;
