@@ -50,13 +50,8 @@ fn steps(page: &str) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Where tests keep the script engine: built once for a checkout, not for each test's home.
-pub(crate) fn script_engine() -> PathBuf {
-    workspace().join("target/script-engine")
-}
-
 /// Runs a script where the last one ended, and tells where it ended itself.
-fn run(script: &str, at: &Path, home: &Path, network: bool) -> Result<PathBuf> {
+fn run(script: &str, at: &Path, home: &Path) -> Result<PathBuf> {
     let program = youji();
     let folder = program.parent().context("youji is in a folder")?;
     let path = std::env::var("PATH").unwrap_or_default();
@@ -65,9 +60,7 @@ fn run(script: &str, at: &Path, home: &Path, network: bool) -> Result<PathBuf> {
         .current_dir(at)
         .env("PATH", format!("{}:{path}", folder.display()))
         .env("XDG_DATA_HOME", home)
-        .env("YOUJI_SCRIPT_ENGINE", script_engine())
-        // Programs in Rust need no network; what the script engine is made of is fetched the first time.
-        .env("CARGO_NET_OFFLINE", (!network).to_string())
+        .env("CARGO_NET_OFFLINE", "true")
         .env_remove("CARGO_TARGET_DIR")
         .output()?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -81,18 +74,7 @@ fn run(script: &str, at: &Path, home: &Path, network: bool) -> Result<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tutorial_leads_to_a_paid_order() -> Result<()> {
-    follow("tutorial.md").await
-}
-
-/// The script engine is built from source where nobody has done so yet, which takes minutes.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_tutorial_in_typescript_leads_to_a_paid_order() -> Result<()> {
-    follow("typescript.md").await
-}
-
-async fn follow(page: &str) -> Result<()> {
-    let network = page == "typescript.md";
-    let page = std::fs::read_to_string(workspace().join("sdk/docs/src").join(page))?;
+    let page = std::fs::read_to_string(workspace().join("sdk/docs/src/tutorial.md"))?;
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("home");
     let mut here = folder.path().join("work");
@@ -110,7 +92,7 @@ async fn follow(page: &str) -> Result<()> {
             Step::Commands(script) => {
                 let (at, own) = (here.clone(), home.clone());
                 let text = script.clone();
-                here = tokio::task::spawn_blocking(move || run(&text, &at, &own, network)).await??;
+                here = tokio::task::spawn_blocking(move || run(&text, &at, &own)).await??;
                 script.trim().replace('\n', "; ")
             }
             Step::Kiosk(command) => {
