@@ -74,6 +74,10 @@ test('a PIN allows further payments with a tap, seen and ended on the page', { t
   await shot(page, '30-spending-sheet');
   await yes(page).click();
   await sheet.waitFor({ state: 'detached' });
+  // The program asks whether it may call, above everything.
+  const asks = page.locator('.sheet-subscribe');
+  await asks.getByRole('button', { name: 'Don’t allow' }).click();
+  await asks.waitFor({ state: 'detached' });
   const stands = page.locator('.bar-allowed li');
   await stands.getByText(/200\.00 more without PIN/).waitFor();
   await shot(page, '31-spending-stands');
