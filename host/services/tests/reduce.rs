@@ -201,7 +201,7 @@ impl World {
         self.serial += 1;
         let (from, to) = (self.session().await, self.session().await);
         // One yes for many messages, or for one.
-        let template = if self.serial % 2 == 0 { "ready" } else { "called" };
+        let template = if self.serial.is_multiple_of(2) { "ready" } else { "called" };
         let templates = vec![template.to_owned()];
         let subscribe = Call::MessagingSubscribe {
             templates,
