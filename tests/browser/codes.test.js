@@ -110,7 +110,7 @@ test('a merchant’s printed code asks on the host’s own sheet', { timeout: LO
   await page.locator('.toast').getByText(/^Paid .*5\.00/).waitFor();
   // Another scheme's is named.
   await type(page, '00020101021229370016A0000006770101110113006680111111153037645802TH540520.15630442BE');
-  await page.getByText('This code is for PromptPay').waitFor();
+  await page.locator('.problem-title').getByText('This code is for PromptPay').waitFor();
   assert.deepEqual(trouble, [], 'errors on the page');
 });
 
