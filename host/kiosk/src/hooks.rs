@@ -165,7 +165,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     let second = ip.segments()[1];
     // Only what is given out for use in the world, without what carries or stands for another address.
     let global = (first & 0xe000) == 0x2000;
-    let special = (first == 0x2001 && second < 0x200) || (first == 0x2001 && second == 0xdb8) || first == 0x2002 || first == 0x3fff;
+    let special = (first == 0x2001 && (second < 0x200 || second == 0xdb8)) || first == 0x2002 || first == 0x3fff;
     global && !special
 }
 
