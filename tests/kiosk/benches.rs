@@ -5,7 +5,7 @@ use std::time::Instant;
 use youji_tests::kiosk::run;
 
 /// A bench, what follows its name, and the numbers that its object holds.
-const BENCHES: [(&str, &[&str]); 11] = [
+const BENCHES: [(&str, &[&str]); 13] = [
     (
         "open",
         &[

@@ -35,13 +35,11 @@ const EXPORTS: [&str; 7] = ["launched", "shown", "view", "event", "hidden", "unl
 /// What happened to culprits and neighbours.
 #[derive(Debug, Serialize)]
 pub struct Runaway {
-    /// Milliseconds of its own CPU time after which a culprit was ended, as its receipt says; the few milliseconds of its life before
-    /// are in it.
+    /// Milliseconds of its own CPU time after which a culprit was ended, as its receipt or the refusal says; the few milliseconds of its
+    /// life before are in it.
     pub kill_ms: Quantiles,
     /// The same by export.
     pub kill_ms_by_export: Vec<(&'static str, Quantiles)>,
-    /// One that hangs before its first view has no receipt: wall milliseconds from launch to refusal, of those that ran alone.
-    pub launch_wall_ms: Quantiles,
     /// p99 of the neighbours beside culprits, divided by that without: the worse of one and eight at once.
     pub neighbour_p99_ratio: f64,
     /// Neighbours' milliseconds from intended send to patch, without culprits.
@@ -92,7 +90,7 @@ async fn measure(
         let hanging: Vec<_> = (0..at_once)
             .map(|first| {
                 let culprits = Arc::clone(&culprits);
-                host.spawn(async move { culprits.hang_until(stop, first, at_once == 1).await })
+                host.spawn(async move { culprits.hang_until(stop, first).await })
             })
             .collect();
         let mut tasks = Vec::new();
@@ -116,12 +114,11 @@ async fn measure(
     let [alone_ms, beside_one_ms, beside_eight_ms] = phases.map(|mut ms| Quantiles::of(&mut ms));
     let own = |export: Option<&str>| {
         let wanted = kills.iter().filter(|kill| export.is_none_or(|export| export == kill.export));
-        Quantiles::of(&mut wanted.filter_map(|kill| kill.own_ms).collect::<Vec<f64>>())
+        Quantiles::of(&mut wanted.map(|kill| kill.own_ms).collect::<Vec<f64>>())
     };
     Ok(Runaway {
         kill_ms: own(None),
-        kill_ms_by_export: EXPORTS[AT_LAUNCH..].iter().map(|export| (*export, own(Some(export)))).collect(),
-        launch_wall_ms: Quantiles::of(&mut kills.iter().filter_map(|kill| kill.wall_ms).collect::<Vec<f64>>()),
+        kill_ms_by_export: EXPORTS.iter().map(|export| (*export, own(Some(export)))).collect(),
         neighbour_p99_ratio: (beside_one_ms.p99.max(beside_eight_ms.p99) / alone_ms.p99 * 100.0).round() / 100.0,
         alone_ms,
         beside_one_ms,
@@ -134,10 +131,8 @@ async fn measure(
 /// A culprit that was ended.
 struct Kill {
     export: &'static str,
-    /// CPU time of its own; none when it never had a view.
-    own_ms: Option<f64>,
-    /// From launch to refusal; none when it had a view, or others hung at the same time.
-    wall_ms: Option<f64>,
+    /// CPU time of its own.
+    own_ms: f64,
 }
 
 struct Culprits {
@@ -168,23 +163,21 @@ impl Culprits {
         })
     }
 
-    async fn hang_until(&self, stop: Instant, first: usize, alone: bool) -> Result<Vec<Kill>> {
+    async fn hang_until(&self, stop: Instant, first: usize) -> Result<Vec<Kill>> {
         let mut kills = Vec::new();
         for turn in first.. {
             if Instant::now() >= stop {
                 break;
             }
             let export = EXPORTS[turn % EXPORTS.len()];
-            let began = Instant::now();
             let own_ms = self.hang(export).await?;
-            let wall_ms = (own_ms.is_none() && alone).then(|| began.elapsed().as_secs_f64() * 1_000.0);
-            kills.push(Kill { export, own_ms, wall_ms });
+            kills.push(Kill { export, own_ms });
         }
         Ok(kills)
     }
 
-    /// Milliseconds of its own CPU time; none when it never had a view.
-    async fn hang(&self, export: &'static str) -> Result<Option<f64>> {
+    /// Milliseconds of its own CPU time.
+    async fn hang(&self, export: &'static str) -> Result<f64> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let caller = Caller {
             session: SessionId(u64::MAX - number),
@@ -216,7 +209,7 @@ impl Culprits {
                     fault.code == "cpu" && EXPORTS[..AT_LAUNCH].contains(&export),
                     "hanging in {export} ended as {fault}"
                 );
-                return Ok(None);
+                return Ok(fault.cpu_us as f64 / 1_000.0);
             }
             Err(error) => return Err(error).context("a culprit was not launched"),
             Ok((session, _)) => session,
@@ -229,6 +222,6 @@ impl Culprits {
         let ended = tokio::time::timeout(Duration::from_secs(20), session.ended())
             .await
             .context("a culprit was not ended")?;
-        Ok(Some(ended.receipt.before.cpu_us as f64 / 1_000.0))
+        Ok(ended.receipt.before.cpu_us as f64 / 1_000.0)
     }
 }

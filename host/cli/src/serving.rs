@@ -208,6 +208,9 @@ pub(crate) struct Report {
     pub(crate) posters: Option<PathBuf>,
     pub(crate) data: PathBuf,
     pub(crate) start_ms: u64,
+    /// Since the build of this program began, on the first start behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since_build_ms: Option<u64>,
 }
 
 impl Report {
@@ -250,12 +253,21 @@ impl Report {
             posters: Some(posters),
             data: config.data_dir.clone(),
             start_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            since_build_ms: None,
         })
     }
 
     fn print(&self) {
         let seconds = Duration::from_millis(self.start_ms).as_secs_f64();
         out::line(format_args!("\nThe kiosk is open: {}   (after {seconds:.1} s)", self.address));
+        if let Some(since) = self.since_build_ms {
+            let seconds = since / 1_000;
+            out::line(format_args!(
+                "{} min {} s since the build of Youji began.",
+                seconds / 60,
+                seconds % 60
+            ));
+        }
         if self.public_url != self.address {
             out::line(format_args!("Phones reach it at {}", self.public_url));
         }

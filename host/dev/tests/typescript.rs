@@ -89,18 +89,33 @@ fn the_builders_are_the_hosts_widgets() {
                 Kind::Integer | Kind::Number => "number".to_owned(),
             };
             // Without its label, a control is nothing to who can't see it.
-            let must = if one.name == "label" && !widget.children && !widget.events.is_empty() { "" } else { "?" };
+            let must = if one.name == "label" && !widget.children && !widget.events.is_empty() {
+                ""
+            } else {
+                "?"
+            };
             writeln!(text, "    /** {}. */\n    {}{must}: {kind};", one.doc, camel(one.name)).expect("a text");
         }
         for event in widget.events {
-            writeln!(text, "    /** At \"{event}\". */\n    on{}?: {};", pascal(event), handler(widget.kind, event)).expect("a text");
+            writeln!(
+                text,
+                "    /** At \"{event}\". */\n    on{}?: {};",
+                pascal(event),
+                handler(widget.kind, event)
+            )
+            .expect("a text");
         }
         text.push_str("}\n");
         let (children, make) = match widget.children {
             true => (", ...children: readonly Child<Msg>[]", "parent"),
             false => ("", "leaf"),
         };
-        writeln!(types, "    /** {}. */\n    {name}(props: {props}{generic}{children}): Element<Msg>;", widget.doc).expect("a text");
+        writeln!(
+            types,
+            "    /** {}. */\n    {name}(props: {props}{generic}{children}): Element<Msg>;",
+            widget.doc
+        )
+        .expect("a text");
         writeln!(makers, "    {name}: {make}(\"{}\"),", widget.kind).expect("a text");
     }
     write!(

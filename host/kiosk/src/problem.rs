@@ -200,7 +200,11 @@ impl From<Failure> for Problem {
             codes::DENIED | codes::FORBIDDEN => (403, "Not allowed", "Check what you entered, or ask the staff."),
             codes::NOT_FOUND => (404, "Not here", "Reload the page and look again."),
             codes::LIMIT => (429, "Too much at once", "Wait a moment, then try again."),
-            "idempotency-mismatch" => (422, "The Idempotency-Key stands for another request", "Use a fresh key for each new request."),
+            "idempotency-mismatch" => (
+                422,
+                "The Idempotency-Key stands for another request",
+                "Use a fresh key for each new request.",
+            ),
             "expired" => (410, "This can't be paid any more", "Ask for a new code."),
             codes::CONFLICT | codes::TAKEN => (409, "Somebody was first", "Look again and decide anew."),
             codes::INSUFFICIENT => (409, "The balance is too small", "Top up at the desk."),

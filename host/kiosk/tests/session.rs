@@ -373,14 +373,20 @@ async fn what_happens_is_counted() {
     }
     page.say(json!({"t": "close"})).await;
     page.until("ended").await;
-    for (name, is) in [("youji_sessions_ended_total{reason=\"closed\"}", 1.0), ("youji_sessions", 0.0), ("youji_instances", 0.0)] {
+    for (name, is) in [
+        ("youji_sessions_ended_total{reason=\"closed\"}", 1.0),
+        ("youji_sessions", 0.0),
+        ("youji_instances", 0.0),
+    ] {
         let begun = std::time::Instant::now();
         while counted(&mut device, name).await != is {
             assert!(begun.elapsed() < Duration::from_secs(120), "{name} does not become {is}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    let nowhere = device.post("/api/open", &json!({"code": "HTTPS://ELSEWHERE.EXAMPLE/M/AAAAAAAA"})).await;
+    let nowhere = device
+        .post("/api/open", &json!({"code": "HTTPS://ELSEWHERE.EXAMPLE/M/AAAAAAAA"}))
+        .await;
     let name = format!("youji_open_refused_total{{reason=\"{}\"}}", nowhere.code());
     assert_eq!(counted(&mut device, &name).await, 1.0, "{name}");
     kiosk.server.stop().await;

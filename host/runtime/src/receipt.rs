@@ -49,6 +49,9 @@ pub struct Fault {
     /// Where the program was when it was stopped, innermost first: for its author's tools, never for a page.
     #[serde(skip)]
     pub trace: Vec<Frame>,
+    /// CPU time that a program had used which failed before its first view, in microseconds; who had one has a receipt that says it.
+    #[serde(skip)]
+    pub cpu_us: u64,
 }
 
 /// [`Frame::index`] of a place in a script: "update (src/main.ts:12:5)".
@@ -72,6 +75,7 @@ impl Fault {
             code,
             message: format!("The program {what}. It was stopped. Paid orders are safe, and their outcome is offered at the next launch."),
             trace: Vec::new(),
+            cpu_us: 0,
         }
     }
 }

@@ -238,7 +238,10 @@ impl Runtime {
                 self.inner.counts.lock().opened += 1;
                 Ok((Session::new(shared), opened))
             }
-            Ok(Err(fault)) => Err(fault.into()),
+            Ok(Err(mut fault)) => {
+                fault.cpu_us = shared.ended().map_or(0, |ended| ended.receipt.before.cpu_us);
+                Err(fault.into())
+            }
             Err(_) => Err(match shared.ended() {
                 Some(ended) if ended.reason != EndReason::Fault => LaunchError::Ended(ended.reason),
                 _ => Fault::new("host", "met an error of the host").into(),

@@ -47,10 +47,23 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         let host = Host::new(config).await?;
         let publisher = publish(&host, root, options.json).await?;
         let mut secrets = Secrets::open(&host)?;
+        let first = secrets.people.is_empty();
         people(&host, &publisher, &mut secrets).await?;
-        let report = Report::new(&host, secrets, begun)?;
+        let mut report = Report::new(&host, secrets, begun)?;
+        report.since_build_ms = first.then(since_build).flatten();
         options.serve(host, listener, report).await
     })
+}
+
+/// Milliseconds since cargo began to build this program, where that was a moment ago: what a newcomer waited from their first command on.
+fn since_build() -> Option<u64> {
+    const A_MOMENT: Duration = Duration::from_secs(3_600);
+    let program = std::env::current_exe().ok()?;
+    // Cargo makes this file when it makes the folder.
+    let tag = program.ancestors().nth(2)?.join("CACHEDIR.TAG");
+    let begun = std::fs::metadata(tag).and_then(|file| file.modified()).ok()?;
+    let since = begun.elapsed().ok().filter(|since| *since < A_MOMENT)?;
+    u64::try_from(since.as_millis()).ok()
 }
 
 /// A code for each table, and one for the kitchen.

@@ -201,7 +201,10 @@ fn export(books: &Books, format: Format, to: Option<&Path>) -> Result<ExitCode> 
         }
         Some(path) => {
             let file = File::create_new(path).with_context(|| {
-                format!("{} can't be made; an export never writes over a file: remove it, or name another one with --to", path.display())
+                format!(
+                    "{} can't be made; an export never writes over a file: remove it, or name another one with --to",
+                    path.display()
+                )
             })?;
             let mut out = BufWriter::new(file);
             books.export(format, &mut out).and_then(|()| out.flush())

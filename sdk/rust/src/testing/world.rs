@@ -223,7 +223,10 @@ impl FakeHost {
                 fields
             }
             "identity.profile" => {
-                let given = sheet.names.iter().map(|name| (["profile.", name].concat(), [name, " of ", &sheet.person].concat()));
+                let given = sheet
+                    .names
+                    .iter()
+                    .map(|name| (["profile.", name].concat(), [name, " of ", &sheet.person].concat()));
                 given.fold(done(sheet.call), |fields, (name, value)| fields.text(&name, value))
             }
             call => done(call),
