@@ -276,7 +276,7 @@ async fn altered(files: &[PathBuf], cache: &Path) -> Result<()> {
 
     let before: Value = serde_json::from_str(&lines[called])?;
     let mut other = before.clone();
-    other["call"] = json!("NavigationBack");
+    other["call"] = json!("IdentityOpenId");
     lines[called] = other.to_string();
     differs(&lines, called, cache).await
 }
