@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use youji_api::ProgramId;
 use youji_kiosk::qr::Code;
@@ -34,6 +35,7 @@ pub struct Service {
     pub kiosk: SocketAddr,
     server: Server,
     serving: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
 }
 
 impl Service {
@@ -68,8 +70,12 @@ impl Service {
             .with_state(house);
         let listener = TcpListener::bind(own).await?;
         let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
+            let serve = axum::serve(listener, router).with_graceful_shutdown(async {
+                let _ = stopped.await;
+            });
+            if let Err(error) = serve.await {
                 eprintln!("the guest house does not answer any more: {error}");
             }
         });
@@ -78,12 +84,14 @@ impl Service {
             kiosk: kiosk.local_addr()?,
             server: Server::start(host, kiosk),
             serving,
+            stop,
         })
     }
 
     /// Ends every session, writes a checkpoint, closes both ports.
     pub async fn stop(self) {
-        self.serving.abort();
+        let _ = self.stop.send(());
+        let _ = self.serving.await;
         self.server.stop().await;
     }
 }

@@ -210,9 +210,7 @@ fn named(resolve: &Resolve, id: TypeId, given: bool) -> String {
     let kind = &resolve.types[id];
     match (&kind.kind, kind.name.as_deref()) {
         (_, Some("ticket")) => "Ticket".to_owned(),
-        (TypeDefKind::List(of_what), _) if matches!(of_what, Type::U8) => {
-            if given { "Uint8Array | string" } else { "Uint8Array" }.to_owned()
-        }
+        (TypeDefKind::List(Type::U8), _) => if given { "Uint8Array | string" } else { "Uint8Array" }.to_owned(),
         (TypeDefKind::List(of_what), _) => {
             let one = of(resolve, of_what, given);
             match (one.as_str(), given) {

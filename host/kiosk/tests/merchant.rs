@@ -539,7 +539,7 @@ async fn notifications_are_signed_tried_again_and_survive_a_restart() {
     assert_eq!(pay(&mut person, &id, "12.00").await.status, 200);
     let keys = shop.server.get("/.well-known/jwks.json").await.json();
     let mut seen = Vec::new();
-    for at in 0..3 {
+    for (at, later) in RETRIES_MS.iter().take(3).enumerate() {
         let (head, body) = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await.unwrap().unwrap();
         assert!(head.starts_with("POST /hook?shop=1 HTTP/1.1"), "{head}");
         let (event, seconds) = (header(&head, "webhook-id").to_owned(), header(&head, "webhook-timestamp"));
@@ -567,7 +567,7 @@ async fn notifications_are_signed_tried_again_and_survive_a_restart() {
         })
         .await;
         if at < 2 {
-            clock.0.fetch_add(RETRIES_MS[at], Ordering::Relaxed);
+            clock.0.fetch_add(*later, Ordering::Relaxed);
         }
     }
     assert!(

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use support::{ALL, Rig, Screen, encode, requested, until};
@@ -310,4 +311,35 @@ async fn the_linker_offers_the_contract_and_nothing_else() {
         let said = linked(name, &more).await;
         assert!(said != "links" && said.contains(name), "{name}: {said}");
     }
+}
+
+/// A program built against a contract that had one function fewer, in any of its interfaces, runs on a host that has it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_of_an_older_contract_runs() {
+    let contract = std::fs::read_to_string("../../sdk/wit/miniapp.wit").expect("the contract");
+    let lines: Vec<&str> = contract.lines().collect();
+    let mut interface = "";
+    let mut dropped = BTreeSet::new();
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(name) = line.strip_prefix("interface ") {
+            interface = name.trim_end_matches([' ', '{']);
+        }
+        let function = line.contains(": func(") && line.ends_with(';');
+        if !function || line.contains("export ") || dropped.contains(interface) {
+            continue;
+        }
+        // What a program exports may not change at all within a version.
+        if ["program", "types"].contains(&interface) {
+            continue;
+        }
+        let mut older = lines.clone();
+        older.remove(at);
+        assert_eq!(
+            linked(&format!("older-{interface}"), &older.join("\n")).await,
+            "links",
+            "without {line}"
+        );
+        dropped.insert(interface);
+    }
+    assert!(dropped.len() >= 10, "{dropped:?}");
 }

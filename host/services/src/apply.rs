@@ -513,7 +513,13 @@ impl State {
 }
 
 /// What a decision comes to: the changes to be written, none for a question or a repetition, and the answer.
-pub(crate) type Verdict = Result<(Vec<Change>, Box<dyn Any + Send>), Failure>;
+pub(crate) type Verdict = Result<(Vec<Change>, Told), Failure>;
+
+/// An answer, and what is told in the order of the entries once it is durable.
+pub(crate) struct Told {
+    pub(crate) answer: Box<dyn Any + Send>,
+    pub(crate) tell: Option<Box<dyn FnOnce() + Send>>,
+}
 
 /// Decides one act, on the writer's thread.
 pub(crate) type Decide = Box<dyn FnOnce(&State, Stamp) -> Verdict + Send>;
@@ -536,7 +542,7 @@ impl Core {
 impl Machine for Core {
     type Command = Decide;
     type Entry = Entry;
-    type Answer = Result<Box<dyn Any + Send>, Failure>;
+    type Answer = Result<Told, Failure>;
     type Notice = Notice;
 
     fn decide(&self, command: Decide, stamp: Stamp) -> Decision<Entry, Self::Answer> {
@@ -557,6 +563,12 @@ impl Machine for Core {
     fn apply(&mut self, entry: &Entry, stamp: Stamp, effects: &mut Effects<Notice>) -> Result<(), String> {
         let mut state = self.state.write();
         entry.changes.iter().try_for_each(|change| state.apply_one(change, stamp, effects))
+    }
+
+    fn told(answer: &mut Self::Answer) {
+        if let Some(tell) = answer.as_mut().ok().and_then(|told| told.tell.take()) {
+            tell();
+        }
     }
 
     fn reducer(&self) -> Option<Reducer<Entry>> {

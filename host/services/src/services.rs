@@ -1,6 +1,6 @@
 //! The services of a host: opening and closing, and what every part of them uses.
 
-use crate::apply::{Core, Decide};
+use crate::apply::{Core, Decide, Told};
 use crate::blob::Blob;
 use crate::change::Change;
 use crate::compaction::Compacting;
@@ -16,7 +16,6 @@ use crate::state::State;
 use crate::tokens::TokenKeys;
 use crate::watch::Watchers;
 use parking_lot::{Mutex, RwLock};
-use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -303,13 +302,28 @@ impl Services {
         T: Send + 'static,
         D: FnOnce(&State, Stamp) -> Result<(Vec<Change>, T), Failure> + Send + 'static,
     {
-        let decide: Decide = Box::new(move |state, stamp| {
+        self.commit_telling(move |state, stamp| {
             let (changes, answer) = decide(state, stamp)?;
-            Ok((changes, Box::new(answer) as Box<dyn Any + Send>))
+            Ok((changes, answer, None))
+        })
+        .await
+    }
+
+    /// The same for an act of which others hear in the order in which such acts became durable; they are told by the third value, which
+    /// must neither wait nor take long.
+    pub(crate) async fn commit_telling<T, D>(&self, decide: D) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        D: FnOnce(&State, Stamp) -> Result<(Vec<Change>, T, Option<Box<dyn FnOnce() + Send>>), Failure> + Send + 'static,
+    {
+        let decide: Decide = Box::new(move |state, stamp| {
+            let (changes, answer, tell) = decide(state, stamp)?;
+            let answer = Box::new(answer);
+            Ok((changes, Told { answer, tell }))
         });
-        let answer = self.log.submit(decide).await.map_err(|error| store_failure(&error))??;
+        let told = self.log.submit(decide).await.map_err(|error| store_failure(&error))??;
         let wrong = |_| Failure::new(codes::FAILED, "the host mixed up two answers; this is a defect of the host");
-        answer.downcast::<T>().map(|answer| *answer).map_err(wrong)
+        told.answer.downcast::<T>().map(|answer| *answer).map_err(wrong)
     }
 
     /// Writes changes that need no decision.

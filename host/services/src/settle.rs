@@ -11,8 +11,9 @@ use crate::say::{self, Say};
 use crate::services::{Services, not_found};
 use crate::state::{OrderPhase, OrderState, PaidStamp, State};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use youji_api::caller::Caller;
-use youji_api::{Event, Failure, Fields, PersonId, ProgramId, Recipient, Ticket, codes};
+use youji_api::{Deliver, Event, Failure, Fields, PersonId, ProgramId, Recipient, Ticket, codes};
 use youji_ledger::TransferError;
 use youji_store::Stamp;
 
@@ -309,32 +310,38 @@ impl Services {
         pool: Option<PoolChange>,
         fits: impl FnOnce(&State) -> Result<bool, Failure> + Send + 'static,
     ) -> Result<Written, Failure> {
-        let (mut entry, tell) = assemble(planned, pool);
+        let (mut entry, Tell { events, people }) = assemble(planned, pool);
+        let deliver = self.deliver();
         let written = self
-            .commit(move |state, stamp| {
+            .commit_telling(move |state, stamp| {
                 if !fits(state)? || !entry.still_fits(state) {
-                    return Ok((Vec::new(), Written::Again));
+                    return Ok((Vec::new(), Written::Again, None));
                 }
                 if let Some(refused) = refused(state, &entry.changes, stamp)? {
-                    return Ok((Vec::new(), refused));
+                    return Ok((Vec::new(), refused, None));
                 }
                 entry.stamp_rows(state);
-                Ok((entry.changes, Written::Done))
+                // Who is told of two changes of an order must hear of the later one last.
+                Ok((entry.changes, Written::Done, Some(Box::new(move || tell_events(deliver, events)))))
             })
             .await?;
         if matches!(written, Written::Done) {
-            self.tell_all(tell);
+            people.iter().for_each(|person| self.tell_inbox(person));
         }
         Ok(written)
     }
 
     pub(crate) fn tell_all(&self, tell: Tell) {
-        if let Some(deliver) = self.deliver() {
-            for (person, program, event) in tell.events {
-                deliver.event(&Recipient::PersonIn(person, program), event);
-            }
-        }
+        tell_events(self.deliver(), tell.events);
         tell.people.iter().for_each(|person| self.tell_inbox(person));
+    }
+}
+
+fn tell_events(deliver: Option<Arc<dyn Deliver>>, events: Vec<(PersonId, ProgramId, Event)>) {
+    if let Some(deliver) = deliver {
+        for (person, program, event) in events {
+            deliver.event(&Recipient::PersonIn(person, program), event);
+        }
     }
 }
 

@@ -171,6 +171,10 @@ pub trait Machine: Send + 'static {
     /// A sentence, if the entry contradicts the state; live, the command is then undone and refused; at replay, opening fails.
     fn apply(&mut self, entry: &Self::Entry, stamp: Stamp, effects: &mut Effects<Self::Notice>) -> Result<(), String>;
 
+    /// What is to happen once an entry is durable, before whoever sent its command is answered: on the engine's thread, in the order of
+    /// the entries, which callers that are answered at the same moment can't keep. It must neither wait nor take long.
+    fn told(_answer: &mut Self::Answer) {}
+
     /// A picture of the whole state, for a checkpoint. Commands wait while it is taken, not while it is written.
     ///
     /// # Errors

@@ -26,6 +26,14 @@ const BURST: usize = 64;
 /// Notices that wait for a slow subscriber.
 const NOTICES: usize = 4_096;
 
+/// Lets the machine tell what is durable now; a panic of it must not end the engine.
+fn told<M: Machine>(mut said: M::Answer) -> M::Answer {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| M::told(&mut said))) {
+        tracing::error!(panic = %panic_text(panic.as_ref()), "what became durable could not be told");
+    }
+    said
+}
+
 pub(crate) type Answered = Box<dyn FnOnce(Result<()>) + Send>;
 pub(crate) type Look<M> = Box<dyn FnOnce(&M) -> Answered + Send>;
 
@@ -324,7 +332,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
             .extend(effects.notices.into_iter().map(|notice| (sequence, notice)));
         self.group
             .answers
-            .push(Box::new(move |durable| drop(answer.send(durable.map(|()| said)))));
+            .push(Box::new(move |durable| drop(answer.send(durable.map(|()| told::<M>(said))))));
     }
 
     fn hand_over_group(&mut self) {

@@ -499,7 +499,7 @@ mod tests {
     }
 
     fn check(seed: u64, rounds: usize, largest: usize, gap_every: usize) {
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         let mut dice = Dice(seed);
         let mut heap = Heap::new(Pages::new(4 << 20, gap_every));
         let mut pieces: Vec<Piece> = Vec::new();
@@ -560,7 +560,7 @@ mod tests {
             assert_eq!(heap.filled, 0, "what is free has been joined into one");
             assert_eq!(heap.top % 4_096, GRAIN + WORD, "the top is back at the beginning");
         }
-        println!("refused {refused}, grown {}", heap.ground.grown);
+        eprintln!("refused {refused}, grown {}", heap.ground.grown);
     }
 
     fn seed() -> u64 {

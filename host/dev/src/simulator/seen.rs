@@ -18,7 +18,7 @@ const TEXT: usize = 400;
 /// Elements of one list.
 const LIST: usize = 50;
 /// Sessions whose recording is kept: the one that runs, the ones before, those of phones.
-const RECORDINGS: usize = 8;
+const RECORDINGS: usize = 32;
 /// Programs whose debug information is kept.
 const PROGRAMS: usize = 4;
 
