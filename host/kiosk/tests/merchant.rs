@@ -522,7 +522,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notifications_are_signed_tried_again_and_survive_a_restart() {
+async fn notifications_are_signed_and_tried_again() {
     let clock = Arc::new(Hand(AtomicU64::new(0)));
     let hand = Arc::clone(&clock);
     let mut shop = Shop::open(move |config| {
