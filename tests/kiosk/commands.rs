@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::process::Output;
-use youji_tests::kiosk::{Kiosk, data, run, run_traced};
+use youji_tests::kiosk::{Kiosk, data, run, run_in, run_traced};
 
 fn json(output: &Output) -> Value {
     let text = String::from_utf8_lossy(&output.stdout);
@@ -222,4 +222,51 @@ async fn a_person_sees_who_used_their_data_and_takes_it_along() -> anyhow::Resul
     assert_eq!(output.status.code(), Some(1), "a wrong PIN shows nothing: {output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_of_somebody_else_is_taken_in_once_its_publisher_is_allowed() -> anyhow::Result<()> {
+    let (folder, work) = (data().await?, tempfile::tempdir()?);
+    let at = work.path().to_owned();
+    tokio::task::spawn_blocking(move || {
+        run_in(&at, &["new", "form", "--template", "form"])?;
+        run_in(&at.join("form"), &["build"])
+    })
+    .await??;
+    let package = work.path().join("form/target/youji/form.ma").display().to_string();
+    let data = folder.path().display().to_string();
+    let install = |package: &str, more: &[&str]| run(&[&["install", package, "--data", &data, "--json"], more].concat());
+
+    let unknown = install(&package, &[]);
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    let said = json(&unknown)["error"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("whom nobody allowed here") && said.contains("--allow"), "{said}");
+    let allowed = install(&package, &["--allow", "Form & Co"]);
+    assert!(allowed.status.success(), "{allowed:?}");
+    let publisher = json(&allowed)["publisher"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        !publisher.is_empty() && said.contains(&publisher),
+        "the id that was to be compared: {said}"
+    );
+    let again = install(&package, &[]);
+    assert_eq!(
+        (again.status.code(), &json(&again)["changed"]),
+        (Some(0), &Value::from(false)),
+        "{again:?}"
+    );
+    let mut altered = std::fs::read(&package)?;
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    let path = work.path().join("altered.ma").display().to_string();
+    std::fs::write(&path, altered)?;
+    assert_eq!(install(&path, &["--allow", "Somebody"]).status.code(), Some(1));
+
+    let kiosk = Kiosk::start("serve", folder.path(), &[]).await?;
+    let mut seat = kiosk.seat();
+    seat.visitor("en").await?;
+    let mut stage = seat
+        .open(&serde_json::json!({"code": kiosk.code("form", "")?, "language": "en"}))
+        .await?;
+    stage.sees("Hand in").await?;
+    kiosk.stop().await
 }

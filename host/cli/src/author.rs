@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use youji_dev::{Built, Options, Progress, Project};
 use youji_kiosk::Host;
-use youji_package::{Manifest, PublisherKey};
+use youji_package::{Manifest, PublicKey, PublisherKey};
 use youji_registry::Published;
 use youji_services::{Merchant, Names};
 
@@ -117,10 +117,9 @@ pub(crate) fn manifest(project: &Project) -> Result<Manifest> {
 ///
 /// # Errors
 /// What the registry or the services refuse.
-pub(crate) async fn install(host: &Arc<Host>, package: Vec<u8>, key: &PublisherKey, name: &str) -> Result<Published> {
-    let public = key.public();
+pub(crate) async fn install(host: &Arc<Host>, package: Vec<u8>, public: &PublicKey, name: &str) -> Result<Published> {
     if !host.registry().publishers().iter().any(|known| known.id == public.id()) {
-        let publisher = host.registry().allow_publisher(name, &public).await?;
+        let publisher = host.registry().allow_publisher(name, public).await?;
         host.services()
             .enrol_merchant(Merchant {
                 publisher,

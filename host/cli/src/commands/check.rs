@@ -45,7 +45,7 @@ fn check(arguments: &Arguments) -> Result<ExitCode> {
         ..HostConfig::new(data.path())
     };
     let report = with_host(config, async |host| {
-        let installed = author::install(&host, built.bytes.clone(), &key, "Youji Check").await;
+        let installed = author::install(&host, built.bytes.clone(), &key.public(), "Youji Check").await;
         let report = Box::pin(youji_dev::check(&project.dir, &built, installed.is_ok().then_some(&host))).await?;
         match installed {
             // That it was refused is what the finding says, with the line of the manifest.

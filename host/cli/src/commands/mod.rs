@@ -11,6 +11,7 @@ mod demo;
 mod dev;
 mod doctor;
 mod drive;
+mod install;
 mod keygen;
 mod kiosk;
 mod ledger;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Replay(replay::Arguments),
     /// Put the mini-program in this folder into the local registry, where the kiosk opens it
     Publish(publish::Arguments),
+    /// Take in a package that somebody else signed
+    Install(install::Arguments),
     /// Make a key to sign mini-programs with
     Keygen(keygen::Arguments),
     /// Say what is missing on this machine or in this project, and how to get it
@@ -105,6 +108,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Replay(arguments) => replay::run(arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Publish(arguments) => publish::run(arguments),
+        Command::Install(arguments) => install::run(arguments),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Compact(arguments) => compact::run(arguments),

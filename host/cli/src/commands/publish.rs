@@ -52,7 +52,7 @@ fn publish(arguments: &Arguments) -> Result<ExitCode> {
     let config = HostConfig::new(&data).as_served_last()?;
     let package = built.bytes.clone();
     let (published, code) = local::with_host(config, async |host| {
-        let published = author::install(&host, package, &key, &name).await?;
+        let published = author::install(&host, package, &key.public(), &name).await?;
         // So that whoever scans it first does not wait for the compiler.
         host.make_ready(&published.program).await?;
         let code = host.code_for(&published.program, "", "")?;

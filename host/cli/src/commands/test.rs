@@ -148,7 +148,7 @@ fn one(arguments: &Arguments, project: &Project, built: &Built, key: &PublisherK
         snapshots: &snapshots,
     };
     let outcome = with_host(config, async |host| {
-        author::install(&host, built.bytes.clone(), key, "Youji Test").await?;
+        author::install(&host, built.bytes.clone(), &key.public(), "Youji Test").await?;
         Box::pin(play(&host, &scenario, &clock, Some(own))).await
     });
     Ok(Played {
