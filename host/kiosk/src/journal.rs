@@ -1,13 +1,13 @@
 //! The event file: one JSON object a line, versioned, with its data dictionary beside it. No person stands in it.
 
+use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,15 +15,30 @@ use std::time::Duration;
 const VERSION: u32 = 1;
 /// Lines that may wait for the disk; then lines are dropped and counted.
 const QUEUE: usize = 4_096;
+/// Lines wait so long for others: who writes one wakes no thread for it, which on an idle machine takes longer than all the rest.
+const TOGETHER: Duration = Duration::from_millis(250);
 
 /// What each line means, for whoever evaluates the file.
 const DICTIONARY: &str = include_str!("journal.dictionary.json");
 
 /// Writes lines on a thread of its own: no request waits for the disk.
 pub(crate) struct Journal {
-    lines: Mutex<Option<SyncSender<String>>>,
+    waiting: Arc<Waiting>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lost: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: Mutex<Lines>,
+    /// Many wait, or it is over.
+    hurry: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    all: Vec<String>,
+    over: bool,
 }
 
 impl Journal {
@@ -31,14 +46,13 @@ impl Journal {
     pub(crate) fn open(folder: &Path, bytes_max: u64) -> std::io::Result<Journal> {
         std::fs::write(folder.join("events.dictionary.json"), DICTIONARY)?;
         let file = Rotating::open(folder, bytes_max)?;
-        let (lines, queue) = sync_channel(QUEUE);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&lost);
+        let (waiting, lost) = (Arc::<Waiting>::default(), Arc::new(AtomicU64::new(0)));
+        let (queue, counted) = (Arc::clone(&waiting), Arc::clone(&lost));
         let writer = std::thread::Builder::new()
             .name("youji-journal".to_owned())
             .spawn(move || write_all(&queue, file, &counted))?;
         Ok(Journal {
-            lines: Mutex::new(Some(lines)),
+            waiting,
             writer: Mutex::new(Some(writer)),
             lost,
         })
@@ -50,11 +64,15 @@ impl Journal {
         if let (Some(line), Value::Object(members)) = (line.as_object_mut(), members) {
             line.extend(members);
         }
-        let Ok(lines) = self.lines.lock() else { return };
-        if let Some(lines) = lines.as_ref()
-            && let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = lines.try_send(line.to_string())
-        {
+        let line = line.to_string();
+        let mut lines = self.waiting.lines.lock();
+        if lines.over || lines.all.len() >= QUEUE {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        lines.all.push(line);
+        if lines.all.len() == QUEUE / 2 {
+            self.waiting.hurry.notify_one();
         }
     }
 
@@ -65,10 +83,9 @@ impl Journal {
 
     /// Writes what waits and ends. Blocks for the disk.
     pub(crate) fn close(&self) {
-        if let Ok(mut lines) = self.lines.lock() {
-            lines.take();
-        }
-        let writer = self.writer.lock().ok().and_then(|mut writer| writer.take());
+        self.waiting.lines.lock().over = true;
+        self.waiting.hurry.notify_one();
+        let writer = self.writer.lock().take();
         if let Some(writer) = writer {
             let _ = writer.join();
         }
@@ -81,27 +98,38 @@ impl Drop for Journal {
     }
 }
 
-fn write_all(queue: &Receiver<String>, mut file: Rotating, lost: &AtomicU64) {
+fn write_all(waiting: &Waiting, mut file: Rotating, lost: &AtomicU64) {
     let mut failing = false;
     loop {
-        let written = match queue.recv_timeout(Duration::from_millis(250)) {
-            Ok(line) => file.line(&line),
-            Err(RecvTimeoutError::Timeout) => file.out.flush(),
-            Err(RecvTimeoutError::Disconnected) => {
-                let _ = file.out.flush();
-                return;
+        let (lines, over) = {
+            let mut lines = waiting.lines.lock();
+            if !lines.over && lines.all.len() < QUEUE / 2 {
+                waiting.hurry.wait_for(&mut lines, TOGETHER);
             }
+            (std::mem::take(&mut lines.all), lines.over)
         };
-        match written {
-            Ok(()) => failing = false,
-            Err(error) => {
+        if lines.is_empty() && !over {
+            continue;
+        }
+        let mut failed = None;
+        for line in &lines {
+            if let Err(error) = file.line(line) {
                 lost.fetch_add(1, Ordering::Relaxed);
-                // Once, not for each line: a full disk stays full for a while.
-                if !failing {
-                    tracing::error!(%error, "events.jsonl can't be written; free some space on that disk");
-                }
-                failing = true;
+                failed = Some(error);
             }
+        }
+        let flushed = file.out.flush();
+        match failed.or(flushed.err()) {
+            None => failing = false,
+            // Once, not for each line: a full disk stays full for a while.
+            Some(error) if !failing => {
+                failing = true;
+                tracing::error!(%error, "events.jsonl can't be written; free some space on that disk");
+            }
+            Some(_) => {}
+        }
+        if over {
+            return;
         }
     }
 }
