@@ -81,6 +81,34 @@ test('a visitor orders and refuses to pay with the keyboard alone', { timeout: L
   await page.waitForFunction(() => document.activeElement !== document.body, null, { timeout: LONG });
 });
 
+test('what is hit the moment that a sheet appears neither pays nor refuses', { timeout: LONG }, async (t) => {
+  const { page } = await start(t);
+  await page.evaluate(() => {
+    // As fast as a finger never is.
+    new MutationObserver(() => {
+      for (const button of document.querySelectorAll('.sheet .dialog-actions button:not([data-hit])')) {
+        button.dataset.hit = 'at once';
+        button.click();
+      }
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+  await page.locator('.who-btn').click();
+  await page.getByText('Be a visitor').click();
+  await page.locator('.rail').getByText(words.restaurant).first().click();
+  await page.locator('.program-body').getByText(DISH, { exact: true }).first().click();
+  await page.getByRole('button', { name: words.add }).click();
+  await page.getByRole('button', { name: words.cart }).first().click();
+  await page.getByRole('button', { name: words.pay }).click();
+  const sheet = page.locator('.sheet-payment');
+  await sheet.locator('.sheet-yes:not([aria-disabled])').waitFor();
+  assert.equal(await sheet.locator('[data-hit]').count(), 2, 'both buttons were hit');
+  await page.getByText('Not paid. Your dishes are still in the basket.').waitFor({ state: 'detached' });
+  // The refusal that counts reaches the program.
+  await sheet.getByRole('button', { name: 'Don’t pay' }).click();
+  await sheet.waitFor({ state: 'detached' });
+  await page.getByText('Not paid. Your dishes are still in the basket.').waitFor();
+});
+
 test('an open sheet follows a switch of language, and keeps what was typed', { timeout: LONG }, async (t) => {
   const { page } = await start(t);
   const anna = kiosk.report.people.find((known) => known.code === 'anna');
@@ -116,9 +144,9 @@ test('an open sheet follows a switch of language, and keeps what was typed', { t
   // The receipt, and what it says is kept, too.
   await page.locator('.bar-close').click();
   const kept = page.locator('.receipt-kept');
-  await kept.getByText('订单、付款和收据').waitFor();
+  await kept.getByText('订单、付款和收据（1 笔）').waitFor();
   await page.locator('.language [data-language=en]').first().click();
-  await kept.getByText('Orders, payments and receipts').waitFor();
+  await kept.getByText('Orders, payments and receipts (1)').waitFor();
   assert.doesNotMatch(await page.locator('.receipt').innerText(), /[\u4e00-\u9fff]/, 'Chinese is left on an English receipt');
 });
 

@@ -19,7 +19,7 @@ before(async () => {
   await first.stop();
   const emv = (...more) => JSON.parse(execFileSync(youji, ['qr', '--emv', '--program', 'youji.restaurant', '--json', '--data', data, ...more], { encoding: 'utf8' })).text;
   printed = { open: emv(), bill: emv('--amount', '12.50', '--reference', 'Table 7') };
-  kiosk = await demo({ data, more: ['--idle', '600'] });
+  kiosk = await demo({ data });
 }, { timeout: LONG });
 
 after(() => kiosk?.stop());

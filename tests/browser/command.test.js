@@ -50,7 +50,14 @@ function stand() {
     const wanted = words.map((word) => [word, times(word) + 1]);
     return until(`another ${words.join(', ')}`, () => wanted.every(([word, n]) => times(word) >= n));
   };
-  return { server, times, until, more, listen: (port = 0) => new Promise((done) => server.listen(port, '127.0.0.1', () => done(server.address().port))) };
+  return { server, times, until, more, listen: (port = 0) =>
+      new Promise((done, failed) => {
+        server.once('error', failed);
+        server.listen(port, '127.0.0.1', () => {
+          server.off('error', failed);
+          done(server.address().port);
+        });
+      }) };
 }
 
 /** Processes below one, with their command lines. */
@@ -148,7 +155,16 @@ test('a page that found nobody is there again when the kiosk is', { timeout: PAT
   // The page reloads, and stands on the browser's own error page.
   while (!said.includes('Waiting for')) await later(50);
   const back = place.more('loaded', 'allowed');
-  await place.listen(port);
+  // Another process may have been given the port meanwhile.
+  for (;;) {
+    try {
+      await place.listen(port);
+      break;
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE') throw error;
+      await later(200);
+    }
+  }
   await back;
 });
 

@@ -111,6 +111,42 @@ test('the engine room shows what the host measures, and follows events', { timeo
   assert.deepEqual(trouble, []);
 });
 
+test('a program that made room in the background leaves its receipt, and the person stays', { timeout: LONG }, async (t) => {
+  const { kiosk, page, frames, trouble } = await start(t);
+  // Without a program, the page says over HTTP that somebody is there.
+  let told = 0;
+  page.on('response', (response) => {
+    if (response.url().endsWith('/api/person/stay') && response.ok()) told += 1;
+  });
+  await restaurant(page);
+  await until(() => told, 'that somebody sat down');
+  await page.locator('.bar-home').click();
+  const tables = kiosk.report.codes.filter(({ program }) => program.endsWith('restaurant')).slice(1, 6).map(({ text }) => text);
+  assert.equal(tables.length, 5, 'as many as a person may have open');
+  for (const code of tables) {
+    const status = await page.evaluate(async (code) => (await fetch('/api/open', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) })).status, code);
+    assert.equal(status, 200, 'the sixth opens as the others');
+  }
+  const { receipt, seatEnded } = await until(() => frames.find((frame) => frame.t === 'ended' && frame.reason === 'pressure'), 'its end');
+  assert.equal(seatEnded, undefined);
+  const notice = page.locator('.toast').filter({ hasText: 'It made room for other programs' });
+  await notice.click();
+  const shown = page.locator('.receipt');
+  await shown.getByText('It made room for other programs').waitFor();
+  assert.ok(receipt.before.memoryBytes > 0 && receipt.after.rssBytes > 0);
+  assert.equal(await shown.locator('.receipt-kept li').count(), receipt.kept.length);
+  assert.deepEqual(await barriers(page), []);
+  await page.locator('.person-card').waitFor();
+  // The last program is gone from this page: what somebody does is told over HTTP now.
+  await shown.locator('.dialog-actions .btn').first().click();
+  told = 0;
+  await until(async () => {
+    await page.mouse.click(5, 5);
+    return told;
+  }, 'that somebody is still there');
+  assert.deepEqual(trouble, []);
+});
+
 test('who walks away is asked, and then nothing of them is left', { timeout: LONG }, async (t) => {
   const { kiosk, page, frames, trouble } = await start(t, ['--idle', '45', '--warn', '20']);
   await warm(kiosk.report);

@@ -21,7 +21,7 @@ before(async () => {
   const key = join(scratch('key'), 'author.key');
   execFileSync(youji, ['keygen', '--out', key], { cwd: workspace });
   execFileSync(youji, ['publish', '--dir', join(workspace, 'tests/hostile/imitation'), '--key', key, '--data', data, '--publisher', 'Trusted Shop', '--json'], { cwd: workspace });
-  kiosk = await demo({ data, more: ['--idle', '3600'] });
+  kiosk = await demo({ data });
 }, { timeout: LONG });
 
 after(() => kiosk?.stop());

@@ -1,6 +1,7 @@
 // What a phone's camera opens: the link of a printed code, for somebody who is here already, and one that was tampered with.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { browser, code, demo } from './support.js';
 import { DISH, words } from './restaurant.js';
@@ -67,6 +68,31 @@ test('the link of another table shows that table, in the same tab and in a new o
   await page.locator('.program-body').getByText('Table 7', { exact: true }).waitFor({ state: 'detached' });
   await page.locator('.program-body').waitFor();
   assert.equal(await open(page), 4);
+});
+
+test('a phone without encryption is a client too, and is not offered a camera', { timeout: LONG }, async (t) => {
+  const server = createServer();
+  const port = await new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
+  await new Promise((done) => server.close(done));
+  const lan = await demo({ more: ['--port', String(port), '--public-url', `http://kiosk.test:${port}`] });
+  t.after(() => lan.stop());
+  const { page } = await browser(t, { permissions: [], viewport: { width: 390, height: 844 }, args: ['--host-resolver-rules=MAP kiosk.test 127.0.0.1'] });
+  await page.goto(`http://kiosk.test:${port}${new URL(code(lan.report, 'restaurant', 'T7')).pathname}`);
+  assert.equal(await page.evaluate(() => isSecureContext), false, 'a control');
+  await page.getByText('Be a visitor').click();
+  await table(page, 7);
+  await page.locator('.program-body').getByText(DISH, { exact: true }).first().click();
+  await page.getByRole('button', { name: words.add }).click();
+  await page.getByRole('button', { name: words.cart }).first().click();
+  await page.getByRole('button', { name: words.pay }).click();
+  await page.locator('.sheet-payment .sheet-yes:not([aria-disabled])').click();
+  await page.locator('.program-body').getByText(words.paid).first().waitFor();
+  await page.locator('.sheet-subscribe .sheet-yes:not([aria-disabled])').click();
+  await page.locator('.sheet').waitFor({ state: 'detached' });
+  await page.locator('.bar-close').click();
+  await page.locator('.receipt .dialog-actions .btn').first().click();
+  await page.getByText('No camera on this connection').waitFor();
+  assert.deepEqual((await page.locator('.scan-tools button').allInnerTexts()).map((name) => name.trim()), ['Picture', 'Type code']);
 });
 
 test('a tampered link says so, and no table stands there', { timeout: LONG }, async (t) => {

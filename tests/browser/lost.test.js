@@ -11,7 +11,7 @@ const LONG = 900000;
 let kiosk;
 
 before(async () => {
-  kiosk = await demo({ more: ['--idle', '3600'] });
+  kiosk = await demo();
 }, { timeout: LONG });
 
 after(() => kiosk?.stop());
@@ -90,9 +90,10 @@ test('what is typed while the line is down stands in the field, and reaches the 
   assert.equal(await field.inputValue(), 'no onions, two bowls', 'the field while the line is down');
   // Leaving the field tells the program, when it can be told.
   await field.blur();
+  // The notice stays for a moment only.
+  const again = page.locator('.toast').getByText('Connected again').waitFor();
   mend();
-  await banner.waitFor({ state: 'detached' });
-  await page.locator('.toast').getByText('Connected again').waitFor();
+  await Promise.all([banner.waitFor({ state: 'detached' }), again]);
   assert.equal(await field.inputValue(), 'no onions, two bowls', 'the field afterwards');
   assert.deepEqual(await sessions(), [before], 'another session');
   // A page that starts anew has what the program has.

@@ -18,7 +18,7 @@ before(async () => {
   const key = join(scratch('key'), 'author.key');
   execFileSync(youji, ['keygen', '--out', key], { cwd: workspace });
   execFileSync(youji, ['publish', '--dir', join(workspace, 'tests/hostile/prober'), '--key', key, '--data', data, '--publisher', 'Tea House', '--json'], { cwd: workspace });
-  kiosk = await demo({ data, more: ['--idle', '3600'] });
+  kiosk = await demo({ data });
 }, { timeout: LONG });
 
 after(() => kiosk?.stop());

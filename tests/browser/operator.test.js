@@ -12,7 +12,7 @@ let kiosk;
 let address;
 
 before(async () => {
-  kiosk = await demo({ more: ['--idle', '3600'] });
+  kiosk = await demo();
   address = kiosk.report.address;
 }, { timeout: LONG });
 

@@ -12,7 +12,7 @@ const LONG = 900000;
 let kiosk;
 
 before(async () => {
-  kiosk = await demo({ more: ['--idle', '600'] });
+  kiosk = await demo();
   // The first opening compiles, unoptimised, on a machine that may have other things to do: no page waits for that here.
   const { address, codes } = kiosk.report;
   const headers = { origin: address, 'content-type': 'application/json' };

@@ -15,7 +15,7 @@ let kiosk;
 const folder = scratch('pictures');
 
 before(async () => {
-  kiosk = await demo({ more: ['--idle', '3600'] });
+  kiosk = await demo();
 }, { timeout: LONG });
 
 after(() => kiosk?.stop());
@@ -187,8 +187,8 @@ for (const language of ['en', 'zh']) {
     const engine = await shown();
 
     // On the start page, wherever the focus is: also in the field for typing, which stays empty.
-    await keys(page, text);
-    await page.locator('.toast').getByText(said.scanned).waitFor();
+    // The notice stays for a moment only: it is waited for while the keys are typed.
+    await Promise.all([page.locator('.toast').getByText(said.scanned).waitFor(), keys(page, text)]);
     await table(page, said, 7);
     await home(page);
     await page.getByRole('button', { name: said.type, exact: true }).click();

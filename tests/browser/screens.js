@@ -87,7 +87,7 @@ async function device(name, language, scheme) {
 }
 
 async function walk(name, language, scheme, t, pages) {
-  const kiosk = await demo({ more: ['--idle', '3600'] });
+  const kiosk = await demo();
   t.after(kiosk.stop);
   const address = kiosk.report.address;
   const folder = join(screens, 'look', `${name}-${language}-${scheme}`);

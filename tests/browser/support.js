@@ -27,9 +27,14 @@ export function scratch(name) {
   return folder;
 }
 
-/** `youji demo` on a folder of its own. `report` is what it printed; `stop()` ends it as Ctrl+C would. */
+/**
+ * `youji demo` on a folder of its own. `report` is what it printed; `stop()` ends it as Ctrl+C would. On a slow machine a page may be left
+ * alone for minutes while another one is started: nobody is sent away for it, unless the test is about that.
+ */
 export async function demo({ data = scratch('data'), more = [] } = {}) {
-  const child = spawn(youji, ['demo', '--json', '--no-open', '--port', '0', '--data', data, ...more], { cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'] });
+  const idle = more.includes('--idle') ? [] : ['--idle', '3600'];
+  const port = more.includes('--port') ? [] : ['--port', '0'];
+  const child = spawn(youji, ['demo', '--json', '--no-open', ...port, '--data', data, ...idle, ...more], { cwd: workspace, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   child.stderr.on('data', (bytes) => (said = (said + bytes).slice(-20000)));
   const gone = new Promise((done) => child.on('exit', (code) => done(code)));

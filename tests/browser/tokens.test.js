@@ -25,7 +25,7 @@ before(async () => {
   const kept = JSON.parse(readFileSync(file, 'utf8'));
   const [x, d] = [kept.public, kept.secret].map((hex) => Buffer.from(hex, 'hex').toString('base64url'));
   publisher = { id: kept.id, key: await importJWK({ kty: 'OKP', crv: 'Ed25519', x, d }, 'EdDSA') };
-  kiosk = await demo({ data, more: ['--idle', '3600'] });
+  kiosk = await demo({ data });
 }, { timeout: LONG });
 
 after(() => kiosk?.stop());

@@ -417,7 +417,9 @@ async fn a_wider_version_asks_for_what_is_new_only() -> Result<()> {
     assert!(!second.view.text().contains(PHONE));
     // A no stays one, without another sheet.
     refused(&mut second, "profile|phone", "denied").await?;
-    assert!(second.sheets.is_empty(), "{:?}", second.sheets);
+    second
+        .until("the sheet to go", |stage| stage.sheets.is_empty().then_some(()))
+        .await?;
     // What was allowed before still is; taken back, it ends at the next call of the running session.
     works(&mut second, "profile|nickname").await?;
     let back = json!({"program": PROBER, "scope": "identity.nickname", "granted": false});

@@ -118,6 +118,58 @@ async fn a_picture_of_a_code_opens_its_program_and_leaves_nothing() -> anyhow::R
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn printed_posters_open_their_tables_also_without_any_network() -> anyhow::Result<()> {
+    let folder = data().await?;
+    let data = folder.path().display().to_string();
+    let kiosk = Kiosk::start("serve", folder.path(), &["--public-url", "http://localhost:8080"]).await?;
+    kiosk.stop().await?;
+    let out = tempfile::tempdir()?;
+    let place = out.path().display().to_string();
+    let printed = json(&run(&[
+        "posters",
+        "--out",
+        &place,
+        "--program",
+        "youji.restaurant",
+        "--tables",
+        "3",
+        "--json",
+        "--data",
+        &data,
+    ]));
+    assert_eq!(printed["posters"], 3, "{printed}");
+    for sheet in ["sheet-a4.html", "tents-a6.html"] {
+        let sheet = std::fs::read_to_string(out.path().join(sheet))?;
+        assert_eq!(sheet.matches("<svg").count(), 3, "a code for each table");
+        for words in ["一盏小馆", "Lantern Kitchen", "T3"] {
+            assert!(sheet.contains(words), "{words} is not on it");
+        }
+    }
+    let picture = out.path().join("03-lanternkitchen-t3.png").display().to_string();
+    let scan = ["scan", &picture, "--json", "--data", &data];
+    check_scan(&data, &picture, &[], 0, "youji.restaurant");
+    // A namespace without so much as a loopback address.
+    let alone = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command
+            .arg("--net")
+            .args(arguments)
+            .current_dir(youji_tests::kiosk::workspace())
+            .output()
+    };
+    if !alone(&["true"]).is_ok_and(|output| output.status.success()) {
+        youji_tests::not_checked::not_checked("a scan without any network: `unshare --net` is not allowed here");
+        return Ok(());
+    }
+    let youji = youji_tests::kiosk::youji().display().to_string();
+    let output = alone(&[&[youji.as_str()], &scan[..]].concat())?;
+    assert!(output.status.success(), "{output:?}");
+    let opened = json(&output);
+    assert_eq!(opened["program"]["id"], "youji.restaurant");
+    Ok(())
+}
+
 #[test]
 fn codes_are_drawn_so_that_they_can_be_read() {
     let folder = tempfile::tempdir().expect("a folder");

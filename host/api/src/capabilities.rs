@@ -30,8 +30,17 @@ pub trait Capabilities: Send + Sync {
     async fn taken(&self, caller: &Caller, ticket: Ticket);
 
     /// A session ended: its watches, timers and open sheets go; saved state is kept if the program offered some.
-    /// Returns how many of each were dropped, by name.
-    async fn ended(&self, caller: &Caller, saved: Option<SavedState>) -> Vec<(&'static str, u64)>;
+    async fn ended(&self, caller: &Caller, saved: Option<SavedState>) -> Left;
+}
+
+/// What a session leaves with the services, counted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// What was dropped with it: "watches", "timers", "scans", "sheets", "log-lines".
+    pub erased: Vec<(&'static str, u64)>,
+    /// What the program keeps for this person from this session and earlier ones, without what is none: "ledger" (orders), "storage"
+    /// (values), "records" (rows of theirs), "consents".
+    pub kept: Vec<(&'static str, u64)>,
 }
 
 /// To whom something goes.

@@ -26,7 +26,7 @@ pub mod widgets;
 
 pub use call::{Call, Capability, Reply, Row};
 pub use caller::{Caller, OpenId, PersonId, ProgramId, PublisherId, SessionId};
-pub use capabilities::{Capabilities, Deliver, Recipient};
+pub use capabilities::{Capabilities, Deliver, Left, Recipient};
 pub use event::{Event, Launch, Phase, SavedState};
 pub use gate::{Consent, Consents, Decision, Gate, Moment};
 pub use limits::Limits;

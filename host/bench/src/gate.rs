@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use youji_api::{Answer, Call, Caller, Capabilities, Consents, Event, Failure, Fields, Gate, Moment, Reply, SavedState, Ticket};
+use youji_api::{Answer, Call, Caller, Capabilities, Consents, Event, Failure, Fields, Gate, Left, Moment, Reply, SavedState, Ticket};
 use youji_kiosk::OpenRequest;
 use youji_services::AuditRecord;
 use youji_store::Keyring;
@@ -49,8 +49,8 @@ impl Capabilities for Nothing {
         (None, Vec::new())
     }
     async fn taken(&self, _caller: &Caller, _ticket: Ticket) {}
-    async fn ended(&self, _caller: &Caller, _saved: Option<SavedState>) -> Vec<(&'static str, u64)> {
-        Vec::new()
+    async fn ended(&self, _caller: &Caller, _saved: Option<SavedState>) -> Left {
+        Left::default()
     }
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use youji_api::{
-    Call, Caller, Capabilities, Consent, Consents, Event, Failure, Gate, Limits, PersonId, ProgramId, Reply, SavedState, SessionId, Ticket,
-    codes,
+    Call, Caller, Capabilities, Consent, Consents, Event, Failure, Gate, Left, Limits, PersonId, ProgramId, Reply, SavedState, SessionId,
+    Ticket, codes,
 };
 use youji_package::{I18n, Package, PackageLimits};
 use youji_runtime::{Code, Compiler, EndReason, LaunchRequest, Observer, Runtime, RuntimeConfig, Seen};
@@ -330,8 +330,8 @@ impl Capabilities for Script {
 
     async fn taken(&self, _: &Caller, _: Ticket) {}
 
-    async fn ended(&self, _: &Caller, _: Option<SavedState>) -> Vec<(&'static str, u64)> {
-        Vec::new()
+    async fn ended(&self, _: &Caller, _: Option<SavedState>) -> Left {
+        Left::default()
     }
 }
 

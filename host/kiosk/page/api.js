@@ -84,6 +84,7 @@ export const api = {
   signIn: (code, pin) => post('/api/sign-in', { code, pin }, 'sign-in'),
   reset: () => post('/api/reset'),
   person: () => get('/api/person'),
+  stay: () => post('/api/person/stay'),
   inbox: (after) => get(`/api/person/inbox?after=${after}`),
   markRead: (sequence) => post('/api/person/inbox/read', { sequence }),
   receipts: () => get('/api/person/receipts'),

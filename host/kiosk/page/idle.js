@@ -3,15 +3,17 @@
 import { h, setText } from './dom.js';
 import { t } from './i18n.js';
 import { dialog, btn } from './ui.js';
+import { api } from './api.js';
 import { person } from './store.js';
 
 const ACTIONS = ['pointerdown', 'keydown', 'wheel', 'touchstart'];
 const TELL_MS = 10000;
+/** Least time to answer a warning (WCAG 2.2.1), where the seat may be quiet for twice as long. */
+const WARN_MS = 20000;
 
 export class Idle {
   constructor({ idleMs, warnMs, sessions, reset }) {
-    this.idleMs = Number(idleMs) || 0;
-    this.warnMs = Math.max(20000, Number(warnMs) || 20000);
+    this.times({ idleMs, warnMs });
     this.sessions = sessions;
     this.reset = reset;
     this.last = performance.now();
@@ -21,12 +23,15 @@ export class Idle {
     this.timer = setInterval(() => this.tick(), 1000);
   }
 
+  times({ idleMs, warnMs }) {
+    this.idleMs = Number(idleMs) || 0;
+    this.warnMs = Math.min(this.idleMs / 2, Math.max(WARN_MS, Number(warnMs) || 0));
+  }
+
   acted() {
     this.last = performance.now();
     if (this.dialog) return this.stay();
-    if (this.last - this.told < TELL_MS) return;
-    this.told = this.last;
-    for (const session of this.sessions.values()) session.socket?.send({ t: 'stay' });
+    if (person() && this.last - this.told >= TELL_MS) this.tell();
   }
 
   // Without a program there is no socket that could warn: the page does it.
@@ -34,7 +39,7 @@ export class Idle {
     if (this.dialog) return this.count();
     if (!person() || !this.idleMs || this.sessions.size) return;
     const quiet = performance.now() - this.last;
-    if (quiet > Math.max(0, this.idleMs - this.warnMs)) this.warn(this.warnMs);
+    if (quiet > this.idleMs - this.warnMs) this.warn(this.warnMs);
   }
 
   warn(ms) {
@@ -59,23 +64,34 @@ export class Idle {
 
   stay() {
     this.last = performance.now();
-    this.told = this.last;
-    for (const session of this.sessions.values()) session.socket?.send({ t: 'stay' });
+    this.tell();
     this.dialog?.close();
     this.dialog = null;
   }
 
+  /** Somebody sat down: a phone may be quiet for longer than the kiosk. */
+  seated() {
+    this.last = performance.now();
+    this.tell();
+  }
+
+  // The host ends seats that nobody touches, also those without a program.
+  tell() {
+    this.told = performance.now();
+    for (const session of this.sessions.values()) session.socket?.send({ t: 'stay' });
+    if (this.sessions.size) return;
+    api.stay().then(
+      (times) => this.times(times),
+      (error) => error.code === 'no-person' && person() && this.goneAway(),
+    );
+  }
+
+  /** Nobody was there, or the seat was reset: this page forgets the person. */
   goneAway() {
     this.dialog?.close();
     this.dialog = null;
     this.end();
     this.reset();
-  }
-
-  /** The host ended a program because nobody was there, or reset the seat: this page follows. */
-  hostGaveUp(reason) {
-    if (reason === 'idle' && performance.now() - this.last < 5000) return;
-    this.goneAway();
   }
 
   end() {

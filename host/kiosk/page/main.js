@@ -232,16 +232,33 @@ function take(opened) {
 async function ended(session, frame) {
   sessions.delete(session.id);
   refreshPerson();
-  if (frame.reason === 'idle' || frame.reason === 'reset') idle.hostGaveUp(frame.reason);
+  if (frame.seatEnded && (frame.reason === 'idle' || frame.reason === 'reset')) idle.goneAway();
   if (session !== current) {
     session.el.remove();
     drawSide();
-    if (frame.reason !== 'closed') toast({ symbol: 'package', title: named(session.program.name), detail: t(`end.${frame.reason}`) });
+    if (frame.reason === 'closed') return;
+    const run = frame.receipt && (() => leaveReceipt(session, frame));
+    toast({ symbol: 'package', title: named(session.program.name), detail: [t(`end.${frame.reason}`), freed(frame)].filter(Boolean).join(' · '), run, ms: 8000 });
     return;
   }
-  current = null;
   const caller = sessions.get(session.from);
-  if (caller && frame.reason === 'closed') return backTo(caller, session, frame);
+  if (caller && frame.reason === 'closed') {
+    current = null;
+    return backTo(caller, session, frame);
+  }
+  return leaveReceipt(session, frame, caller);
+}
+
+/** What was freed, in words; nothing where it is not known. */
+function freed({ receipt: it }) {
+  const size = it && bytes((it.before.memoryBytes ?? 0) + (it.before.treeBytes ?? 0));
+  return size ? t('end.freed', { size }) : '';
+}
+
+/** The receipt stands where the program stood; whatever stands there now goes on in the background. */
+async function leaveReceipt(session, frame, caller) {
+  if (current && current !== session) current.show(false);
+  current = null;
   receipt = true;
   await closeDialogs();
   drawSide();
@@ -250,12 +267,11 @@ async function ended(session, frame) {
 }
 
 // A program that another one opened: the person is back where they were, and what was freed is said in passing.
-async function backTo(caller, session, { receipt: freed }) {
+async function backTo(caller, session, frame) {
   await closeDialogs();
   session.el.remove();
   showSession(caller);
-  const size = freed && bytes((freed.before.memoryBytes ?? 0) + (freed.before.treeBytes ?? 0));
-  toast({ symbol: 'package', title: `${t('end.title')} · ${named(session.program.name)}`, detail: size ? t('end.freed', { size }) : '' });
+  toast({ symbol: 'package', title: `${t('end.title')} · ${named(session.program.name)}`, detail: freed(frame) });
 }
 
 function news(frame, session) {
@@ -360,9 +376,12 @@ async function boot() {
   arriving = code ? location.href : null;
   buildShell();
   idle = new Idle({ ...state.kiosk, sessions, reset });
-  onPerson(() => {
+  let seated = Boolean(person());
+  onPerson((who) => {
     drawHeader();
     drawSide();
+    if (who && !seated) idle.seated();
+    seated = Boolean(who);
   });
   onLanguage(redraw);
   onLanguage(keepLanguage);

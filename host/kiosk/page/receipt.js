@@ -35,7 +35,7 @@ export async function showReceipt(stage, session, { reason, fault, receipt }, { 
   return { el, draw };
 }
 
-const keptWords = ({ code, bytes: size }) => (tOr(`kept.${code}`, null) ? t(`kept.${code}`, { size: bytes(size) }) : code);
+const keptWords = ({ code, bytes: size, count: n }) => (tOr(`kept.${code}`, null) ? t(`kept.${code}`, { size: bytes(size), n: count(n ?? 0) }) : code);
 
 const total = (steps) => (steps ?? []).reduce((sum, [, us]) => sum + us, 0);
 

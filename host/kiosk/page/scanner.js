@@ -66,7 +66,7 @@ export class Scanner {
   drawTools() {
     fill(
       this.tools,
-      this.tool('camera', 'camera', t('scan.camera'), () => this.startCamera()),
+      cameraPossible() ? this.tool('camera', 'camera', t('scan.camera'), () => this.startCamera()) : null,
       this.tool('picture', 'picture', t('scan.upload'), () => this.file.click()),
       this.tool('type', 'keyboard', t('scan.type'), () => {
         this.camera.stop();

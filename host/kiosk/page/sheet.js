@@ -102,7 +102,7 @@ export class Sheets {
   draw(sheet, still = false) {
     const parts = (KINDS[sheet.kind] ?? unknown)(sheet);
     const problem = h('div', { class: 'sheet-problem', 'aria-live': 'assertive' });
-    const no = btn(parts.no, () => answer(false), { busyWhile: false });
+    const no = btn(parts.no, () => answer(false), { busyWhile: false, class: 'btn tone-plain sheet-no', 'aria-disabled': 'true' });
     const yes = btn(parts.yes, () => answer(true), { tone: 'primary', busyWhile: false, class: 'btn tone-primary sheet-yes arming', 'aria-disabled': 'true' });
     const hint = h('p', { class: 'sheet-arming', id: uid(), text: t('sheet.arming') });
     yes.setAttribute('aria-describedby', hint.id);
@@ -111,7 +111,8 @@ export class Sheets {
     const answer = (accepted) => {
       const { now } = this;
       if (!now || now.answered) return;
-      if (accepted && (yes.getAttribute('aria-disabled') === 'true' || performance.now() - at < ARM_MS)) return;
+      // A tap that was meant for the program refuses nothing either: a refusal is remembered.
+      if (!(performance.now() - at >= ARM_MS) || (accepted && yes.getAttribute('aria-disabled') === 'true')) return;
       if (accepted && now.pin && !/^\d{4,12}$/.test(now.pin.value)) return now.pin.focus();
       now.answered = true;
       this.session.socket.send({ t: 'answer', id: sheet.id, accepted, chosen: accepted ? parts.chosen() : [], values: accepted ? parts.values?.() : undefined, pin: now.pin?.value ?? '', spending: accepted ? (parts.spending?.() ?? '') : '', afterMs: Math.round(performance.now() - at) });
@@ -147,10 +148,11 @@ export class Sheets {
     // The host counts from when it sent the sheet, and again when it sent it back.
     const arm = () => {
       at = performance.now();
-      yes.setAttribute('aria-disabled', 'true');
+      for (const either of [yes, no]) either.setAttribute('aria-disabled', 'true');
       setTimeout(() => {
         hint.classList.add('done');
         hint.textContent = '';
+        no.removeAttribute('aria-disabled');
         yes.classList.remove('arming');
         if (parts.ready !== false) yes.removeAttribute('aria-disabled');
       }, ARM_MS);

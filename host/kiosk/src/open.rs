@@ -129,10 +129,13 @@ impl Steps {
     fn time<T>(&mut self, name: &'static str, span: &tracing::Span, step: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let result = span.in_scope(step);
-        let us = micros(begun);
+        self.push(name, micros(begun));
+        result
+    }
+
+    fn push(&mut self, name: &'static str, us: u64) {
         tracing::debug!(target: "youji::step", step = name, us);
         self.all.push((name, us));
-        result
     }
 
     /// Microseconds since the beginning; what no step took is added as a step of its own.
@@ -206,7 +209,7 @@ impl Host {
                 let begun = Instant::now();
                 let fetched = self.registry.resolve(destination.program.clone());
                 let installed = fetched.instrument(tracing::debug_span!("fetch")).await?;
-                steps.all.push(("fetch", micros(begun)));
+                steps.push("fetch", micros(begun));
                 installed
             }
             found => found?,
@@ -338,7 +341,7 @@ impl Host {
         if !made.is_empty() && made.iter().map(|(_, us)| us).sum::<u64>() <= us {
             steps.all.extend_from_slice(made);
         } else {
-            steps.all.push(("cache", us));
+            steps.push("cache", us);
         }
         Ok(program)
     }

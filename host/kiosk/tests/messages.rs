@@ -77,7 +77,7 @@ impl Line {
                 }
             }
             let mut size = String::new();
-            let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read_line(&mut size));
+            let read = tokio::time::timeout(Duration::from_secs(120), self.stream.read_line(&mut size));
             read.await.expect("an event in time").ok()?;
             let size = usize::from_str_radix(size.trim(), 16).ok().filter(|size| *size > 0)?;
             let mut chunk = vec![0; size + 2];

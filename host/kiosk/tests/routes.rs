@@ -38,6 +38,7 @@ const EXPECTED: &[(&str, &str, [u16; 3])] = &[
     ("GET", "/api/person/profile", [401, 200, 401]),
     ("POST", "/api/person/profile", [401, 400, 401]),
     ("POST", "/api/person/language", [401, 400, 401]),
+    ("POST", "/api/person/stay", [401, 200, 401]),
     ("GET", "/api/messages", [401, 406, 401]),
     ("GET", "/api/session/{id}/socket", [401, 404, 401]),
     ("POST", "/api/operator/sign-in", [400, 400, 400]),

@@ -209,11 +209,67 @@ async fn an_abandoned_seat_is_warned_and_then_ended() {
     let stays = std::time::Instant::now();
     page.say(json!({"t": "stay"})).await;
     check(&page.until("idle").await);
-    check_receipt(&page.until("ended").await, "idle");
+    let ended = page.until("ended").await;
+    check_receipt(&ended, "idle");
+    assert_eq!(ended["seatEnded"], true, "the page is to forget the person: {ended}");
     assert!(stays.elapsed() >= IDLE, "who stays has a whole while again: {:?}", stays.elapsed());
     // The receipt comes before the erasing is done.
     support::until("the visitor is erased", || kiosk.host.services().people().is_empty()).await;
     assert_eq!(device.get("/api/person").await.status, 401);
+    kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_without_a_program_is_there_as_long_as_they_say_so() {
+    const IDLE: Duration = Duration::from_secs(6);
+    let kiosk = Kiosk::open(|config| {
+        config.idle = IDLE;
+        config.warn = IDLE / 2;
+    })
+    .await;
+    let mut device = kiosk.visitor().await;
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < IDLE * 2 {
+        let answer = device.post("/api/person/stay", &json!({})).await;
+        assert_eq!(
+            (answer.status, answer.json()["idleMs"].as_u64()),
+            (200, Some(6_000)),
+            "{}",
+            answer.json()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Looking is no sign of life: a page may be looking for nobody.
+    let end = begun + Duration::from_secs(120);
+    while device.get("/api/person").await.status == 200 && std::time::Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(
+        device.get("/api/person").await.status,
+        401,
+        "a seat that nobody touches ends without a program too"
+    );
+    kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sixth_program_of_a_person_takes_the_place_of_the_oldest() {
+    let kiosk = Kiosk::open(|_| {}).await;
+    let mut device = kiosk.visitor().await;
+    let first = device.open(&kiosk.code()).await;
+    let mut page = device.page(&first, 0).await;
+    page.until("full").await;
+    assert_eq!(page.tap("add", "one").await["applied"], true, "something to save");
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        others.push(device.open_with(json!({})).await);
+    }
+    let ended = page.until("ended").await;
+    check_receipt(&ended, "pressure");
+    assert!(ended.get("seatEnded").is_none(), "the person stays: {ended}");
+    let here = device.get("/api/state").await.json();
+    let open: Vec<&Value> = here["sessions"].as_array().unwrap().iter().map(|one| &one["session"]).collect();
+    assert_eq!(open, others.iter().map(|one| &one["session"]).collect::<Vec<_>>());
     kiosk.server.stop().await;
 }
 

@@ -217,3 +217,47 @@ fn check_import(name: &str, requested: &Requested) -> Result<Option<Capability>,
     }
     Ok(Some(capability))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A component that imports every function of the contract.
+    fn importing_everything() -> Vec<u8> {
+        let mut resolve = wit_parser::Resolve::default();
+        let contract = include_str!("../../../sdk/wit/miniapp.wit");
+        let package = resolve.push_str("miniapp.wit", contract).expect("the contract parses");
+        let world = resolve.select_world(&[package], Some("mini-program")).expect("its world");
+        let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync));
+        wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).expect("it embeds");
+        let encoder = wit_component::ComponentEncoder::default().module(&module).expect("a module");
+        encoder.validate(true).encode().expect("a component")
+    }
+
+    /// Installing refuses such a program already; were that to be forgotten, it still could not be linked.
+    #[test]
+    fn what_is_not_requested_is_not_linked() {
+        let engine = crate::engine::compiling().expect("an engine");
+        let component = Component::new(&engine, importing_everything()).expect("it compiles");
+        let link = |without: Option<Capability>| {
+            let asked = Capability::ALL.into_iter().filter(|one| Some(*one) != without);
+            let permissions = asked.map(|one| (one.name().to_owned(), "a reason".to_owned())).collect();
+            let requested = Requested {
+                permissions,
+                ..Requested::default()
+            };
+            Program::link(&engine, &Code::from("digest"), &component, &requested)
+        };
+        assert!(link(None).is_ok(), "the control: everything is requested");
+        for capability in Capability::ALL {
+            let Err(ProgramError::Compile(said)) = link(Some(capability)) else {
+                panic!("{} was linked", capability.name());
+            };
+            assert!(
+                said.contains(&format!("youji:miniapp/{}@", capability.name())),
+                "{}: {said}",
+                capability.name()
+            );
+        }
+    }
+}

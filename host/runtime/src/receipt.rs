@@ -111,18 +111,15 @@ pub struct Receipt {
 /// Something that outlives a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// "saved-state" (given back at the next launch), "ledger" (orders, payments and receipts), "services" (what they hold for the
-    /// session, since they did not answer in time).
+    /// "saved-state" (given back at the next launch), "services" (what they hold for the session, since they did not answer in time), or
+    /// what the services name: [`Left::kept`](youji_api::Left::kept).
     pub code: &'static str,
-    /// How much, where it is known.
+    /// How much, where bytes are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-}
-
-impl Kept {
-    pub(crate) fn new(code: &'static str, bytes: Option<u64>) -> Self {
-        Kept { code, bytes }
-    }
+    /// How many, where things are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
 }
 
 /// What a session held when it ended.

@@ -140,6 +140,11 @@ impl Session {
         self.ended().await.receipt.clone()
     }
 
+    /// It is on its way out: whoever counts live programs need not count it.
+    pub fn is_closing(&self) -> bool {
+        self.shared.closing.load(Relaxed)
+    }
+
     pub(crate) fn start_closing(&self, reason: EndReason) {
         self.shared.closing.store(true, Relaxed);
         self.shared.mailbox.wish(|wishes| {

@@ -39,19 +39,33 @@ pub(crate) async fn unload(task: &mut Task, stop: Stop) {
     let caller = shared.caller();
     let mut kept = Vec::new();
     if let Some(saved) = &saved {
-        kept.push(Kept::new("saved-state", Some(saved.bytes.len() as u64)));
+        kept.push(Kept {
+            code: "saved-state",
+            bytes: Some(saved.bytes.len() as u64),
+            count: None,
+        });
     }
     let ended = shared.gate.sessions().ended(&caller, saved);
     let erased = match tokio::time::timeout(shared.inner.config.host_call_timeout, ended).await {
-        Ok(erased) => erased,
+        Ok(left) => {
+            kept.extend(left.kept.into_iter().map(|(code, count)| Kept {
+                code,
+                bytes: None,
+                count: Some(count),
+            }));
+            left.erased
+        }
         Err(_) => {
             tracing::error!(session = %shared.id, "services did not end a session in time");
-            kept.push(Kept::new("services", None));
+            kept.push(Kept {
+                code: "services",
+                bytes: None,
+                count: None,
+            });
             Vec::new()
         }
     };
     steps.done("services");
-    kept.push(Kept::new("ledger", None));
     shared.inner.remove(shared.id);
     shared.free();
     steps.done("free");

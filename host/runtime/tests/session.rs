@@ -88,6 +88,12 @@ async fn the_frames_are_those_of_the_protocol() {
         assert!(!receipt[member].is_null(), "{member}: {receipt}");
     }
     assert_eq!(receipt["session"], session.id().to_string());
+    assert_eq!(receipt["erased"], serde_json::json!({"watches": 2}));
+    assert_eq!(
+        receipt["kept"],
+        serde_json::json!([{"code": "records", "count": 3}]),
+        "what the services say, and nothing else"
+    );
 }
 
 #[tokio::test]

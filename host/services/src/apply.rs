@@ -500,6 +500,17 @@ impl State {
     }
 
     /// Program, collection and key of the rows that a person owns.
+    /// How many rows a person owns in one program, of the first `most` rows that it has: whoever unloads must not wait for a long list.
+    pub(crate) fn rows_in(&self, person: &PersonId, program: &ProgramId, most: usize) -> u64 {
+        let rows = self
+            .rows
+            .get(program)
+            .into_iter()
+            .flat_map(|collections| collections.values().flatten());
+        let mine = rows.take(most).filter(|(_, row)| !row.common && row.owner.as_ref() == Some(person));
+        mine.count() as u64
+    }
+
     pub(crate) fn rows_of(&self, person: &PersonId) -> Vec<(ProgramId, String, String)> {
         let mut owned = Vec::new();
         for (program, collections) in &self.rows {

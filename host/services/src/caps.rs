@@ -8,7 +8,7 @@ use crate::sessions::Live;
 use async_trait::async_trait;
 use std::sync::Arc;
 use youji_api::caller::Caller;
-use youji_api::{Call, Capabilities, Event, Failure, OpenId, PersonId, ProgramId, Reply, SavedState, Ticket, codes};
+use youji_api::{Call, Capabilities, Event, Failure, Left, OpenId, PersonId, ProgramId, Reply, SavedState, Ticket, codes};
 
 fn later(what: &str) -> Failure {
     Failure::new(codes::UNSUPPORTED, format!("this host does not offer {what} yet"))
@@ -90,10 +90,10 @@ impl Capabilities for Services {
         self.take_outcome(caller, ticket).await;
     }
 
-    async fn ended(&self, caller: &Caller, saved: Option<SavedState>) -> Vec<(&'static str, u64)> {
+    async fn ended(&self, caller: &Caller, saved: Option<SavedState>) -> Left {
         self.watchers.lock().remove(caller);
         let Some(live) = self.live.lock().remove(&caller.session) else {
-            return Vec::new();
+            return Left::default();
         };
         self.note_ended(&caller.person, live.spending).await;
         let counts = [
@@ -114,7 +114,10 @@ impl Capabilities for Services {
         if let Err(failure) = self.save(caller, saved).await {
             tracing::warn!(%failure, session = %caller.session, "saved state was not kept");
         }
-        counts.into_iter().map(|(name, count)| (name, count as u64)).collect()
+        Left {
+            erased: counts.into_iter().map(|(name, count)| (name, count as u64)).collect(),
+            kept: self.kept_of(&caller.person, &caller.program),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ use youji_api::{
     Answer, Call, Consent, Consents, Event, Failure, PersonId, ProgramId, Recipient, Reply, Sheet, SheetId, SheetKind, Ticket, codes,
 };
 
+/// Rows of a program that are looked at to say how many of them are somebody's.
+const ROWS_COUNTED: usize = 10_000;
+
 impl Consents for Services {
     fn consent(&self, person: &PersonId, program: &ProgramId, scope: &str) -> Consent {
         let state = self.state.read();
@@ -202,6 +205,21 @@ impl Services {
                 orders: mine.orders.len() as u64,
             })
             .collect()
+    }
+
+    /// What a program keeps for a person, without what is none: for the unload receipt.
+    pub(crate) fn kept_of(&self, person: &PersonId, program: &ProgramId) -> Vec<(&'static str, u64)> {
+        let state = self.state.read();
+        let Some(mine) = state.in_program(person, program) else {
+            return Vec::new();
+        };
+        let kept = [
+            ("ledger", mine.orders.len() as u64),
+            ("storage", mine.storage.len() as u64),
+            ("records", state.rows_in(person, program, ROWS_COUNTED)),
+            ("consents", mine.consents.len() as u64),
+        ];
+        kept.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     /// A person's consents as records shaped after ISO/IEC TS 27560:2023; the events are taken from their audit.

@@ -173,13 +173,7 @@ async fn it_is_over_after_five_minutes_also_for_a_sheet_that_is_open() {
     assert!(left(&host, &caller).is_empty());
     // Noted by the host's own round, which looks about once a second.
     let all = [opened(20_000), ended(100)];
-    for _ in 0..500 {
-        if notes(&host, &person).await == all {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(notes(&host, &person).await, all);
+    common::until_async(async || notes(&host, &person).await == all).await;
     host.check().await;
 }
 

@@ -350,13 +350,7 @@ async fn what_is_canceled_or_late_is_not_paid() {
     assert_eq!(host.services.intent_sheet(&person.id, &late.id).await.unwrap_err().code, EXPIRED);
     // The scheduler closes it, also after a restart.
     let later = host.killed().await;
-    for _ in 0..200 {
-        if later.services.intent(&shop(), &late.id).await.unwrap().reason == "expired" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(later.services.intent(&shop(), &late.id).await.unwrap().reason, "expired");
+    common::until_async(async || later.services.intent(&shop(), &late.id).await.unwrap().reason == "expired").await;
     assert_eq!(holds(&host), 0);
     host.check().await;
 }
@@ -463,12 +457,7 @@ async fn escrow_and_deposit_hold_until_they_are_decided() {
     // Time releases what nobody decided.
     let four = escrow("E-3", "escrow").await;
     host.pass(Duration::from_secs(11 * 86_400));
-    for _ in 0..200 {
-        if holds(&host) == 2_400 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    common::until(|| holds(&host) == 2_400).await;
     assert_eq!(host.services.intent(&shop(), &four).await.unwrap().state, "succeeded");
     host.check().await;
 }

@@ -93,6 +93,7 @@ fn table() -> Vec<Entry> {
         ),
         act("/api/person/profile", Person, post(privacy::set_profile)),
         act("/api/person/language", Person, post(person::set_language)),
+        act("/api/person/stay", Person, post(visit::stay)),
         act("/api/codes/scan", Person, post(codes::scan)),
         act("/api/codes/present", Person, post(codes::present)),
         read("/api/codes/presented", Person, get(codes::presented)),

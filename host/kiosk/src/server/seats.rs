@@ -109,7 +109,8 @@ impl Seat {
         if state.over {
             return Err(Problem::no_person());
         }
-        if state.open.len() >= limit {
+        // The one that makes room for this may still be saving its state.
+        if state.open.iter().filter(|here| !here.session.is_closing()).count() >= limit {
             return Err(Problem::new(
                 429,
                 codes::LIMIT,
@@ -147,6 +148,11 @@ impl Seat {
         state.over = true;
         self.over.send_replace(true);
         Some(std::mem::take(&mut state.open))
+    }
+
+    /// Nobody sits here any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.lock().over
     }
 
     /// Turns true when nobody sits here any more.

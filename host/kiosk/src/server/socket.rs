@@ -106,7 +106,7 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
     };
     match found {
         Found::Ended(ended) => {
-            let _ = send(&mut socket, &Update::Ended(ended)).await;
+            let _ = send(&mut socket, &Last::new(seat, &Update::Ended(ended))).await;
             close(socket, (NORMAL, "ended")).await;
         }
         Found::Live(session) => {
@@ -114,7 +114,7 @@ async fn serve(app: &Arc<App>, seat: &Arc<Seat>, found: Found, mut socket: WebSo
                 // It ended between the look-up and now; its feed says how.
                 let mut feed = session.subscribe(last_seq);
                 while let Some(update) = feed.recv().await {
-                    if send(&mut socket, &update).await.is_err() {
+                    if send(&mut socket, &Last::new(seat, &update)).await.is_err() {
                         return;
                     }
                 }
@@ -163,6 +163,25 @@ async fn listen(app: &App, seat: &Seat, language: &str) {
         && let Err(problem) = speak(app, seat, language).await
     {
         tracing::debug!(code = problem.code, "language");
+    }
+}
+
+/// An update, and whether the person's seat ended with the session: the page then forgets them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Last<'a> {
+    #[serde(flatten)]
+    update: &'a Update,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    seat_ended: bool,
+}
+
+impl<'a> Last<'a> {
+    fn new(seat: &Seat, update: &'a Update) -> Self {
+        Last {
+            update,
+            seat_ended: matches!(update, Update::Ended(_)) && seat.is_over(),
+        }
     }
 }
 
@@ -255,6 +274,12 @@ impl Line<'_> {
     async fn update(&mut self, socket: &mut WebSocket, update: Option<Update>) -> Result<(), Option<Close>> {
         match update {
             None => Err(Some((NORMAL, "ended"))),
+            Some(update @ Update::Ended(_)) => {
+                // What came to be of its sheets is said before its end.
+                let state = self.screen.now();
+                self.show(socket, state).await?;
+                send(socket, &Last::new(self.seat, &update)).await
+            }
             Some(update) => send(socket, &update).await,
         }
     }

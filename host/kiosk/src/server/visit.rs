@@ -79,6 +79,12 @@ pub(crate) async fn state(State(app): State<Arc<App>>, Extension(peer): Extensio
     }))
 }
 
+/// The person is there, says a page without a socket; answers how long their seat may be quiet.
+pub(crate) async fn stay(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Json<Value> {
+    let config = app.host.config();
+    Json(json!({"idleMs": seat.idle_after(config).as_millis(), "warnMs": config.warn.as_millis()}))
+}
+
 #[derive(Deserialize)]
 pub(crate) struct VisitorBody {
     #[serde(default)]

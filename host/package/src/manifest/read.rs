@@ -165,6 +165,24 @@ fn icon(check: &mut Check, node: &Node, path: String) -> Option<Icon> {
         "label",
         &shown("a text of 1 to 64 characters", &|text| grammar::is_shown(text, 64)),
     );
+    let kind = check.optional_text(
+        &object,
+        "type",
+        &Rule {
+            expected: "a media type such as \"image/svg+xml\"",
+            remedy: "write what the image is, or leave it out: the host goes by the name's ending",
+            fits: &|text| {
+                text.len() <= 64
+                    && text.strip_prefix("image/").is_some_and(|rest| {
+                        !rest.is_empty()
+                            && rest
+                                .bytes()
+                                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'))
+                    })
+            },
+        },
+    );
+    kind?;
     Some(Icon {
         src: src?,
         sizes: sizes?.unwrap_or_default(),
@@ -191,6 +209,18 @@ fn platform(check: &mut Check, root: &Object<'_>) -> Option<u32> {
     let node = check.required(root, "platform_version", "an object with min_code", remedy)?;
     let object = check.object(node, "platform_version".to_owned(), remedy)?;
     check.only(&object, &["min_code", "target_code", "release_type"]);
+    if object.get("target_code").is_some() {
+        check.count(
+            &object,
+            "target_code",
+            "write the platform that it was made for, such as 1, or leave it out",
+        );
+    }
+    check.optional_text(
+        &object,
+        "release_type",
+        &shown("a text of 1 to 32 characters", &|text| grammar::is_shown(text, 32)),
+    );
     check.count(&object, "min_code", "write the lowest platform that it runs on, such as 1")
 }
 

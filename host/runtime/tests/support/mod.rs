@@ -103,10 +103,13 @@ impl Capabilities for Services {
     async fn taken(&self, _caller: &Caller, ticket: Ticket) {
         self.taken.lock().push(ticket.0);
     }
-    async fn ended(&self, _caller: &Caller, saved: Option<SavedState>) -> Vec<(&'static str, u64)> {
+    async fn ended(&self, _caller: &Caller, saved: Option<SavedState>) -> Left {
         self.ended.fetch_add(1, Ordering::Relaxed);
         *self.saved.lock() = saved;
-        vec![("watches", 2)]
+        Left {
+            erased: vec![("watches", 2)],
+            kept: vec![("records", 3)],
+        }
     }
 }
 

@@ -358,13 +358,19 @@ pub fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// Waits until `what` holds, at most five seconds.
+/// Waits until `what` holds. The bound is there for what never happens: a machine may be slow.
 pub async fn until(what: impl Fn() -> bool) {
-    for _ in 0..500 {
-        if what() {
+    until_async(async || what()).await;
+}
+
+/// As [`until`], for what has to be asked for.
+pub async fn until_async(mut what: impl AsyncFnMut() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(120);
+    while std::time::Instant::now() < end {
+        if what().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it did not happen within five seconds");
+    panic!("it did not happen within two minutes");
 }
