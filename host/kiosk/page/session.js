@@ -90,6 +90,11 @@ export class Session {
     this.on.changed(this);
   }
 
+  /** Gives the focus to the program where nothing has it. */
+  keepFocus() {
+    if (this.shown && (document.activeElement ?? document.body) === document.body) this.body.focus({ preventScroll: true });
+  }
+
   async unfold() {
     await animate(this.body, [{ clipPath: 'inset(38% 38% 38% 38% round 28px)', opacity: 0.2 }, { clipPath: 'inset(0 0 0 0 round 0)', opacity: 1 }], 240);
   }
@@ -111,6 +116,7 @@ export class Session {
   take(frame) {
     if (frame.t === 'full' || frame.t === 'patch') {
       const path = frame.path;
+      const held = this.body.contains(document.activeElement);
       if (frame.t === 'full') this.tree.full(frame.tree);
       else if (!this.tree.patch(frame.ops)) return false;
       this.backButton.hidden = !(frame.depth > 1);
@@ -119,6 +125,8 @@ export class Session {
         if (!this.body.contains(document.activeElement)) this.body.focus({ preventScroll: true });
         animate(this.body, [{ opacity: 0.4, transform: `translateX(${frame.depth >= this.depth ? 12 : -12}px)` }, { opacity: 1, transform: 'none' }], 160);
       }
+      // Who goes by keyboard or by ear stays in the program when what they were at is gone.
+      if (held) this.keepFocus();
       this.path = path;
       this.depth = frame.depth;
       return true;
