@@ -6,8 +6,10 @@ use crate::prepare::Packages;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use youji_kiosk::OpenRequest;
+use youji_api::PersonId;
+use youji_kiosk::{Host, OpenRequest};
 use youji_runtime::EndReason;
 
 /// How long each program is measured.
@@ -71,6 +73,25 @@ async fn cached(packages: &Packages, name: &str, length: Length) -> Result<(Open
     let (_data, host) = packages.host(|config| config).await?;
     let code = host.code_for(&packages.id(name)?, "", "T7")?;
     let visitor = host.services().create_visitor("en").await?.id;
+    // In a task of the runtime, as the HTTP interface opens: the thread that waits for the bench is none of its workers.
+    let opening = tokio::spawn(again_and_again(Arc::clone(&host), visitor, code, time, warm_up));
+    let (mut times, steps, nodes) = opening.await??;
+    host.shutdown().await;
+    let steps = steps.into_iter().map(|(step, mut us)| (step, Quantiles::of(&mut us).p50)).collect();
+    Ok((
+        Opening {
+            opened: times.len(),
+            us: Quantiles::of(&mut times),
+            nodes,
+        },
+        steps,
+    ))
+}
+
+/// Microseconds of each opening and of each step, and nodes of the first view.
+type Openings = (Vec<f64>, BTreeMap<String, Vec<f64>>, usize);
+
+async fn again_and_again(host: Arc<Host>, visitor: PersonId, code: String, time: Duration, warm_up: usize) -> Result<Openings> {
     let (mut times, mut steps, mut nodes) = (Vec::new(), BTreeMap::<String, Vec<f64>>::new(), 0);
     let begun = Instant::now();
     for round in 0..MOST + warm_up {
@@ -87,16 +108,7 @@ async fn cached(packages: &Packages, name: &str, length: Length) -> Result<(Open
             break;
         }
     }
-    host.shutdown().await;
-    let steps = steps.into_iter().map(|(step, mut us)| (step, Quantiles::of(&mut us).p50)).collect();
-    Ok((
-        Opening {
-            opened: times.len(),
-            us: Quantiles::of(&mut times),
-            nodes,
-        },
-        steps,
-    ))
+    Ok((times, steps, nodes))
 }
 
 async fn never_seen(packages: &Packages) -> Result<f64> {

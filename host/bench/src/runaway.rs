@@ -20,12 +20,12 @@ use youji_runtime::{EndReason, LaunchError, LaunchRequest, Program};
 
 const NEIGHBOURS: usize = 50;
 const RATE: u32 = 10;
-const PHASE: Duration = Duration::from_millis(4_500);
-/// What is disturbed by the change of phases does not count.
+const WINDOW: Duration = Duration::from_millis(2_600);
+/// What is disturbed by the change of windows does not count.
 const SETTLE: Duration = Duration::from_millis(400);
-/// The phases in turn, so that what else happens on the machine hits each of them alike.
-const ROUNDS: usize = 2;
-/// Neighbours, a phase, and rounds for [`Length::Short`].
+/// None, one and eight in turn, so that what else happens on the machine hits each of them alike. Odd: a round is the one in the middle.
+const ROUNDS: usize = 5;
+/// Neighbours, a window, and rounds for [`Length::Short`].
 const SHORT: (usize, Duration, usize) = (5, Duration::from_millis(1_500), 1);
 /// How many of [`EXPORTS`] are called before there is a first view.
 const AT_LAUNCH: usize = 3;
@@ -40,9 +40,12 @@ pub struct Runaway {
     pub kill_ms: Quantiles,
     /// The same by export.
     pub kill_ms_by_export: Vec<(&'static str, Quantiles)>,
-    /// p99 of the neighbours beside culprits, divided by that without: the worse of one and eight at once.
+    /// p99 of the neighbours beside culprits, divided by that without: the worse of one and eight at once. Each is the median of the p99
+    /// of its windows: one window in which the machine was elsewhere, with or without culprits, decides nothing.
     pub neighbour_p99_ratio: f64,
-    /// Neighbours' milliseconds from intended send to patch, without culprits.
+    /// p99 of each window in milliseconds, in the order in which they were measured: without culprits, beside one, beside eight.
+    pub window_p99_ms: [Vec<f64>; 3],
+    /// Neighbours' milliseconds from intended send to patch, without culprits, all windows together.
     pub alone_ms: Quantiles,
     /// Beside one culprit at a time.
     pub beside_one_ms: Quantiles,
@@ -77,14 +80,14 @@ async fn measure(
     host: tokio::runtime::Handle,
     length: Length,
 ) -> Result<Runaway> {
-    let (neighbours, span, rounds) = length.of((NEIGHBOURS, PHASE, ROUNDS), SHORT);
+    let (neighbours, span, rounds) = length.of((NEIGHBOURS, WINDOW, ROUNDS), SHORT);
     let mut pages = Vec::new();
     for _ in 0..neighbours {
         pages.push(Page::open(address, &counter, json!({})).await?);
     }
     let mut kills: Vec<Kill> = Vec::new();
-    let (mut hurt, mut phases) = (0, [const { Vec::new() }; 3]);
-    for (phase, at_once) in [0, 1, 8].into_iter().enumerate().cycle().take(3 * rounds) {
+    let (mut hurt, mut all, mut window_p99_ms) = (0, [const { Vec::new() }; 3], [const { Vec::new() }; 3]);
+    for (kind, at_once) in [0, 1, 8].into_iter().enumerate().cycle().take(3 * rounds) {
         let begin = Instant::now() + Duration::from_millis(50);
         let stop = begin + span;
         let hanging: Vec<_> = (0..at_once)
@@ -101,17 +104,21 @@ async fn measure(
                 Ok::<_, anyhow::Error>((page, tapped))
             }));
         }
+        let mut window = Vec::new();
         for task in tasks {
             let (page, tapped) = task.await??;
             hurt += tapped.lost;
-            phases[phase].extend(tapped.ms);
+            window.extend(tapped.ms);
             pages.push(page);
         }
+        window_p99_ms[kind].push(Quantiles::of(&mut window).p99);
+        all[kind].append(&mut window);
         for task in hanging {
             kills.extend(task.await??);
         }
     }
-    let [alone_ms, beside_one_ms, beside_eight_ms] = phases.map(|mut ms| Quantiles::of(&mut ms));
+    let [alone_ms, beside_one_ms, beside_eight_ms] = all.map(|mut ms| Quantiles::of(&mut ms));
+    let [alone, beside_one, beside_eight] = window_p99_ms.each_ref().map(|windows| Quantiles::of(&mut windows.clone()).p50);
     let own = |export: Option<&str>| {
         let wanted = kills.iter().filter(|kill| export.is_none_or(|export| export == kill.export));
         Quantiles::of(&mut wanted.map(|kill| kill.own_ms).collect::<Vec<f64>>())
@@ -119,7 +126,8 @@ async fn measure(
     Ok(Runaway {
         kill_ms: own(None),
         kill_ms_by_export: EXPORTS.iter().map(|export| (*export, own(Some(export)))).collect(),
-        neighbour_p99_ratio: (beside_one_ms.p99.max(beside_eight_ms.p99) / alone_ms.p99 * 100.0).round() / 100.0,
+        neighbour_p99_ratio: (beside_one.max(beside_eight) / alone * 100.0).round() / 100.0,
+        window_p99_ms,
         alone_ms,
         beside_one_ms,
         beside_eight_ms,
@@ -202,6 +210,7 @@ impl Culprits {
             launch,
             gate: self.host.gate().clone(),
             limits: None,
+            ended: None,
         };
         let session = match self.host.runtime().launch(request).await {
             Err(LaunchError::Fault(fault)) => {

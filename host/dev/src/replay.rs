@@ -109,6 +109,7 @@ pub async fn replay(recording: &Recording, cache: &Path, compiler: Compiler) -> 
                 log_lines_per_second: u32::MAX,
                 ..Limits::default()
             }),
+            ended: None,
         })
         .await;
     if let Ok((session, _)) = launched {

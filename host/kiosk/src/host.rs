@@ -15,7 +15,6 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio_util::task::TaskTracker;
 use youji_api::{Gate, ProgramId, SessionId};
 use youji_registry::{Registry, RegistryOptions};
 use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig, check_imports};
@@ -37,8 +36,6 @@ pub struct Host {
     pub(crate) operator: Operator,
     pub(crate) started: Instant,
     closing: AtomicBool,
-    /// What is written when a session is over.
-    pub(crate) endings: TaskTracker,
     // Last: the folder is ours until everything above is closed.
     _folder: Folder,
 }
@@ -155,7 +152,6 @@ impl Host {
             operator,
             started: Instant::now(),
             closing: AtomicBool::new(false),
-            endings: TaskTracker::new(),
             config,
             _folder: folder,
         });
@@ -330,8 +326,6 @@ impl Host {
     pub async fn shutdown(&self) -> Vec<Receipt> {
         self.closing.store(true, Ordering::Release);
         let receipts = self.runtime.shutdown().await;
-        self.endings.close();
-        self.endings.wait().await;
         self.services.shutdown().await;
         self.record("stop", json!({"sessions": receipts.len()}));
         tokio::task::block_in_place(|| self.journal.close());

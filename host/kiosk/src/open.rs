@@ -11,7 +11,7 @@ use tracing::Instrument;
 use youji_api::{Caller, Consent, Consents, Launch, PersonId, ProgramId, SessionId};
 use youji_package::{Address, CodeKind, ScanError};
 use youji_registry::{ProgramRef, RegistryError};
-use youji_runtime::{FullUpdate, LaunchError, LaunchRequest, Program, Session};
+use youji_runtime::{FullUpdate, LaunchError, LaunchRequest, OnEnd, Program, Session};
 use youji_services::{Counter, Names};
 
 /// What is to be opened.
@@ -247,6 +247,12 @@ impl Host {
         };
         // Before the launch: what services put on the screen meanwhile must find one.
         self.post.open(id, person, &caller.language);
+        let host = Arc::downgrade(self);
+        let ended: OnEnd = Box::new(move |session, ended| {
+            if let Some(host) = host.upgrade() {
+                host.session_ended(session, ended);
+            }
+        });
         let launched = self
             .runtime
             .launch(LaunchRequest {
@@ -255,6 +261,7 @@ impl Host {
                 launch,
                 gate: self.gate.clone(),
                 limits: None,
+                ended: Some(ended),
             })
             .instrument(tracing::debug_span!("launch"))
             .await;
@@ -268,7 +275,6 @@ impl Host {
         })?;
         steps.all.extend(first.steps);
         let total_us = steps.total();
-        self.watch_end(&session);
         Ok(Opened {
             permissions: self.permissions(person, &prepared, &prepared.language),
             session,
@@ -372,17 +378,6 @@ impl Host {
                 return id;
             }
         }
-    }
-
-    fn watch_end(self: &Arc<Self>, session: &Session) {
-        let host = Arc::downgrade(self);
-        let session = session.clone();
-        self.endings.spawn(async move {
-            let ended = session.ended().await;
-            if let Some(host) = host.upgrade() {
-                host.session_ended(session.id(), &ended);
-            }
-        });
     }
 
     /// What a program may do now, with its reasons in that language.

@@ -44,7 +44,7 @@ impl Input {
 #[derive(Debug)]
 pub(crate) enum Output {
     Done,
-    View(Retained),
+    View(Retained<'static>),
     Saved(Option<SavedState>),
 }
 

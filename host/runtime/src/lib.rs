@@ -45,7 +45,7 @@ pub use observe::{Observer, Seen};
 pub use prepare::prepared;
 pub use program::{Code, ImportError, Program, ProgramError, check_imports};
 pub use receipt::{EndReason, Ended, Fault, Frame, Kept, Receipt, ReceiptAfter, ReceiptBefore, SCRIPT};
-pub use runtime::{LaunchError, LaunchRequest, Opened, Runtime, RuntimeMetrics};
+pub use runtime::{LaunchError, LaunchRequest, OnEnd, Opened, Runtime, RuntimeMetrics};
 pub use session::{Ack, Feed, Session, SessionInfo, SessionState, UiEvent};
 pub use update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireNode};
 

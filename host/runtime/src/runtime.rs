@@ -6,7 +6,7 @@ use crate::lanes::Lanes;
 use crate::pages::{Page, Pages};
 use crate::program::{Code, Program, ProgramError};
 use crate::programs::Programs;
-use crate::receipt::{EndReason, Fault, Receipt};
+use crate::receipt::{EndReason, Ended, Fault, Receipt};
 use crate::session::{Session, SessionInfo, SessionState};
 use crate::shared::Shared;
 use crate::task::{self, Life, micros};
@@ -40,7 +40,12 @@ pub struct LaunchRequest {
     pub gate: Gate,
     /// Other limits than the runtime's. Memory can only be less.
     pub limits: Option<Limits>,
+    /// Called once when a session that was launched is over, before anybody else hears of it; not if the launch fails. It must not block.
+    pub ended: Option<OnEnd>,
 }
+
+/// What is done when a session is over.
+pub type OnEnd = Box<dyn FnOnce(SessionId, &Ended) + Send>;
 
 /// A session has its first view.
 #[derive(Clone, Debug)]
@@ -212,6 +217,7 @@ impl Runtime {
             mut launch,
             gate,
             limits,
+            ended,
         } = request;
         let pages = &caller.requested.pages;
         if launch.page.is_empty() {
@@ -232,7 +238,7 @@ impl Runtime {
         let shared = Arc::new(Shared::new(self.inner.clone(), &program, caller, gate, Arc::new(limits), stack));
         self.admit(&shared).await?;
         let (reply, answer) = oneshot::channel();
-        let run = task::run(shared.clone(), program, launch, micros(began.elapsed()), reply);
+        let run = task::run(shared.clone(), program, launch, micros(began.elapsed()), reply, ended);
         match Life::new(shared.home.clone(), run).until(answer).await {
             Ok(Ok(opened)) => {
                 self.inner.counts.lock().opened += 1;

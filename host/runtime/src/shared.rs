@@ -11,7 +11,7 @@ use crate::receipt::Ended;
 use crate::runtime::Inner;
 use crate::session::SessionState;
 use crate::update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireTree};
-use crate::view::{Retained, diff};
+use crate::view::{Packed, Retained, diff};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -57,7 +57,7 @@ pub(crate) struct Shared {
 
 /// The view as screens know it.
 struct Screen {
-    view: Arc<Retained>,
+    view: Arc<Packed>,
     seq: u64,
     path: Arc<str>,
     depth: usize,
@@ -143,25 +143,25 @@ impl Shared {
 
     /// Takes a new view and tells the screens what changed, and the caller if it is observed. `fresh`: another page is on top, so no
     /// node goes on.
-    pub(crate) fn show_view(&self, mut view: Retained, fresh: bool) -> Option<Update> {
+    pub(crate) fn show_view(&self, mut view: Retained<'_>, fresh: bool) -> Option<Update> {
         let (path, depth) = {
             let pages = self.pages.lock();
             (pages.top().path.clone(), pages.depth())
         };
-        self.update_usage(|usage| {
-            usage.nodes = view.len() as u64;
-            usage.tree_bytes = view.bytes() as u64;
-        });
         let mut screen = self.screen.lock();
         let screen = &mut *screen;
         let ops = if fresh || screen.seq == 0 {
             view.number_all(&mut screen.next_id);
             None
         } else {
-            diff(&screen.view, &mut view, &mut screen.next_id)
+            diff(&screen.view.open(), &mut view, &mut screen.next_id)
         };
         let moved = *screen.path != *path || screen.depth != depth;
-        screen.view = Arc::new(view);
+        screen.view = Arc::new(Packed::new(&view));
+        self.update_usage(|usage| {
+            usage.nodes = screen.view.len() as u64;
+            usage.tree_bytes = screen.view.bytes() as u64;
+        });
         (screen.path, screen.depth) = (path, depth);
         match ops {
             Some(ops) if ops.is_empty() && !moved => {
@@ -224,7 +224,7 @@ impl Shared {
 
     /// The program's handler for what a person did. None if the node is gone.
     pub(crate) fn handler(&self, node: u32, event: &str) -> Option<u32> {
-        self.screen.lock().view.handler(node, event)
+        self.screen.lock().view.open().handler(node, event)
     }
 
     /// False if this id was seen before; it is remembered.

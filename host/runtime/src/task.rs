@@ -7,7 +7,7 @@ use crate::observe::Seen;
 use crate::pages::Navigate;
 use crate::program::Program;
 use crate::receipt::{EndReason, Fault};
-use crate::runtime::Opened;
+use crate::runtime::{OnEnd, Opened};
 use crate::session::{Ack, SessionState, UiEvent};
 use crate::shared::Shared;
 use crate::unload;
@@ -159,7 +159,7 @@ impl Drop for Life {
 }
 
 /// From launch to receipt.
-pub(crate) async fn run(shared: Arc<Shared>, program: Arc<Program>, launch: Launch, admit_us: u64, reply: Reply) {
+pub(crate) async fn run(shared: Arc<Shared>, program: Arc<Program>, launch: Launch, admit_us: u64, reply: Reply, on_end: Option<OnEnd>) {
     let mut task = Task {
         shared,
         guest: None,
@@ -178,7 +178,9 @@ pub(crate) async fn run(shared: Arc<Shared>, program: Arc<Program>, launch: Laun
         Stop::Fault(fault) => Some(fault.clone()),
         Stop::Asked(_) => None,
     };
-    Box::pin(unload::unload(&mut task, stop)).await;
+    // Whoever waits for the launch hears from it why there is no session.
+    let on_end = on_end.filter(|_| reply.as_ref().is_none_or(Reply::is_closed));
+    Box::pin(unload::unload(&mut task, stop, on_end)).await;
     // Only now: whoever launches again finds nothing of it left.
     if let (Some(reply), Some(fault)) = (reply, fault) {
         let _ = reply.send(Err(fault));

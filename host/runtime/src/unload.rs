@@ -3,13 +3,14 @@
 use crate::guest::{Input, Output};
 use crate::observe::Seen;
 use crate::receipt::{EndReason, Ended, Fault, Kept, Receipt, ReceiptAfter, ReceiptBefore};
+use crate::runtime::OnEnd;
 use crate::task::{Steps, Stop, Task};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use youji_api::{Phase, SavedState};
 
 /// Ends a session: hidden, unloaded, saved state, instance dropped, services told, everything counted.
-pub(crate) async fn unload(task: &mut Task, stop: Stop) {
+pub(crate) async fn unload(task: &mut Task, stop: Stop, on_end: Option<OnEnd>) {
     let shared = task.shared.clone();
     let (reason, mut fault) = match stop {
         Stop::Asked(reason) => (reason, None),
@@ -98,6 +99,9 @@ pub(crate) async fn unload(task: &mut Task, stop: Stop) {
     inner.count_end(reason, fault.as_ref());
     let ended = Arc::new(Ended { reason, fault, receipt });
     shared.observe(Seen::Ended(&ended));
+    if let Some(on_end) = on_end {
+        on_end(shared.id, &ended);
+    }
     shared.end(ended);
 }
 

@@ -1,7 +1,7 @@
 //! What a session tells its screens. [`Update`] serialises to a frame of the session protocol.
 
 use crate::receipt::Ended;
-use crate::view::Retained;
+use crate::view::Packed;
 use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, SerializeTuple, Serializer};
 use std::borrow::Cow;
@@ -58,7 +58,7 @@ pub struct PatchUpdate {
 
 /// The nodes of a view, shared with the session that keeps it: as they go over the wire they are made only when somebody looks.
 #[derive(Clone)]
-pub struct WireTree(pub(crate) Arc<Retained>);
+pub struct WireTree(pub(crate) Arc<Packed>);
 
 impl WireTree {
     /// How many nodes.
@@ -73,7 +73,7 @@ impl WireTree {
 
     /// In document order.
     pub fn iter(&self) -> impl Iterator<Item = WireNode> {
-        self.0.wire()
+        self.0.open().into_wire()
     }
 }
 

@@ -323,6 +323,33 @@ async fn memory_pressure_unloads_hidden_sessions() {
     assert!(others.iter().all(|session| session.try_ended().is_none()));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_launched_is_told_of_the_end_once_and_first() {
+    let rig = Rig::new();
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let launch = |act: &'static str, at: &'static str| {
+        let (rig, told) = (&rig, told.clone());
+        async move {
+            let ended: OnEnd = Box::new(move |session, ended| told.lock().expect("nobody panicked").push((session, ended.reason)));
+            let request = rig.request(rig.program().await, act, at, "ann");
+            rig.runtime
+                .launch(LaunchRequest {
+                    ended: Some(ended),
+                    ..request
+                })
+                .await
+        }
+    };
+    let (session, _) = launch("", "").await.expect("it opens");
+    assert!(told.lock().expect("nobody panicked").is_empty());
+    session.close(EndReason::Closed).await;
+    let expected = [(session.id(), EndReason::Closed)];
+    assert_eq!(*told.lock().expect("nobody panicked"), expected);
+    // Of a launch that fails, the launch itself tells.
+    assert!(matches!(launch("trap", "view").await, Err(LaunchError::Fault(_))));
+    assert_eq!(*told.lock().expect("nobody panicked"), expected);
+}
+
 #[tokio::test]
 async fn shutdown_unloads_every_session() {
     let rig = Rig::new();

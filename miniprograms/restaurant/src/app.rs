@@ -64,12 +64,12 @@ pub struct App {
     /// Whether there may be earlier ones.
     pub(crate) earlier: bool,
     pub(crate) watching: bool,
-    /// Version of each dish's row in the collection "menu", and whether it is sold out.
-    pub(crate) stock: Vec<(u64, bool)>,
+    /// Dishes that have a row in the collection "menu": its version, and whether it is sold out. Few ever have one.
+    pub(crate) stock: Vec<(usize, (u64, bool))>,
     pub(crate) kitchen_tab: i64,
 }
 
-/// What changes it.
+/// What changes it. Each button keeps one, so what is large stands in a box.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "each is one thing that a person or the host does")]
 pub enum Msg {
@@ -87,10 +87,10 @@ pub enum Msg {
     Undo,
     Note(String),
     Pay,
-    Paid(Paid),
-    Subscribed(Outcome),
-    OrderChanged(Change),
-    StockChanged(Change),
+    Paid(Box<Paid>),
+    Subscribed(bool),
+    OrderChanged(Box<Change>),
+    StockChanged(Box<Change>),
     Earlier,
     KitchenTab(i64),
     Start(String),
@@ -121,7 +121,7 @@ impl Program for App {
             orders: Vec::new(),
             earlier: false,
             watching: false,
-            stock: vec![(0, false); DISHES.len()],
+            stock: Vec::new(),
             kitchen_tab: 0,
         };
         state::restore(&mut app, &launch, saved, ctx);
@@ -166,7 +166,7 @@ impl Program for App {
             Msg::Note(note) => self.note = note.chars().take(cart::NOTE).collect(),
             Msg::Pay => paying::pay(self, ctx),
             Msg::Paid(paid) => paying::paid(self, &paid, ctx),
-            Msg::Subscribed(outcome) => self.tells = Some(outcome.fields.get_text("template.order-ready") == "accepted"),
+            Msg::Subscribed(tells) => self.tells = Some(tells),
             Msg::OrderChanged(change) => self.order_changed(&change),
             Msg::StockChanged(change) => self.stock_row(&change.key, change.version, &change.value),
             Msg::Earlier => {
@@ -204,7 +204,7 @@ impl Program for App {
 
     fn outcome(&self, outcome: Outcome) -> Option<Msg> {
         match outcome.call.as_str() {
-            "payment.pay" => Some(Msg::Paid(Paid::from(outcome))),
+            "payment.pay" => Some(Msg::Paid(Box::new(Paid::from(outcome)))),
             _ => None,
         }
     }
@@ -262,7 +262,9 @@ impl App {
     /// Watches first, then lists: what changes in between is known by its version.
     pub(crate) fn watch_orders(&mut self, ctx: &mut Ctx<Msg>) {
         if !self.watching {
-            self.watching = ctx.watch(ORDERS, ListOptions::new(), Msg::OrderChanged).is_ok();
+            self.watching = ctx
+                .watch(ORDERS, ListOptions::new(), |change| Msg::OrderChanged(Box::new(change)))
+                .is_ok();
             self.load_orders(None, ctx);
         }
     }
@@ -293,7 +295,7 @@ impl App {
     }
 
     fn load_stock(&mut self, ctx: &mut Ctx<Msg>) {
-        let _ = ctx.watch(kitchen::STOCK, ListOptions::new(), Msg::StockChanged);
+        let _ = ctx.watch(kitchen::STOCK, ListOptions::new(), |change| Msg::StockChanged(Box::new(change)));
         self.load_stock_rows(ctx);
     }
 
@@ -305,9 +307,21 @@ impl App {
 
     fn stock_row(&mut self, key: &str, version: u64, value: &[u8]) {
         if let (Some(dish), Some(json)) = (menu::find(key), Json::read(value))
-            && self.stock[dish].0 <= version
+            && self.stock(dish).0 <= version
         {
-            self.stock[dish] = (version, json.get("sold-out").as_flag());
+            self.set_stock(dish, (version, json.get("sold-out").as_flag()));
+        }
+    }
+
+    pub(crate) fn stock(&self, dish: usize) -> (u64, bool) {
+        let known = self.stock.iter().find(|(known, _)| *known == dish);
+        known.map_or((0, false), |(_, stock)| *stock)
+    }
+
+    pub(crate) fn set_stock(&mut self, dish: usize, stock: (u64, bool)) {
+        match self.stock.iter_mut().find(|(known, _)| *known == dish) {
+            Some((_, known)) => *known = stock,
+            None => self.stock.push((dish, stock)),
         }
     }
 
@@ -316,7 +330,7 @@ impl App {
     }
 
     pub(crate) fn is_sold_out(&self, dish: usize) -> bool {
-        self.stock[dish].1
+        self.stock(dish).1
     }
 
     fn draft(&mut self, change: impl FnOnce(&mut Line)) {

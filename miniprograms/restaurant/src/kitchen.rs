@@ -59,7 +59,7 @@ pub(crate) fn sold_out(app: &mut App, dish: usize, sold_out: bool, ctx: &mut Ctx
         return;
     }
     let value = Json::object().with("sold-out", sold_out).write();
-    let (version, _) = app.stock[dish];
+    let (version, _) = app.stock(dish);
     let key = DISHES[dish].id;
     let mut written = ctx.records().put(STOCK, key, version, &value, PutOptions::new());
     if written.as_ref().is_err_and(|failure| failure.code == FailureCode::Conflict) {
@@ -68,7 +68,7 @@ pub(crate) fn sold_out(app: &mut App, dish: usize, sold_out: bool, ctx: &mut Ctx
         written = ctx.records().put(STOCK, key, now, &value, PutOptions::new());
     }
     match written {
-        Ok(version) => app.stock[dish] = (version, sold_out),
+        Ok(version) => app.set_stock(dish, (version, sold_out)),
         Err(_) => app.notice = Some(Notice::NotSaved),
     }
 }

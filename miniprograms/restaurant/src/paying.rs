@@ -33,7 +33,7 @@ pub(crate) fn pay(app: &mut App, ctx: &mut Ctx<Msg>) {
         asked = asked.line(Line::item(title, line.quantity, line.amount()));
     }
     app.paying = Some((key, version));
-    ctx.pay(asked, Msg::Paid);
+    ctx.pay(asked, |paid| Msg::Paid(Box::new(paid)));
 }
 
 /// What became of it. May be about an order that an earlier instance asked to be paid for.
@@ -81,7 +81,9 @@ fn succeeded(app: &mut App, key: &str, placed: Option<Placed>, ctx: &mut Ctx<Msg
     if let Some(placed) = placed {
         upsert(&mut app.orders, placed);
     }
-    ctx.subscribe(&["order-ready"], Msg::Subscribed);
+    ctx.subscribe(&["order-ready"], |outcome| {
+        Msg::Subscribed(outcome.fields.get_text("template.order-ready") == "accepted")
+    });
     let query = Fields::new().text("order", key);
     if app.page.path == pages::CART {
         let _ = ctx.replace(pages::ORDER, query);

@@ -14,6 +14,8 @@ use std::cell::RefCell;
 
 /// No node.
 const NONE: u32 = u32::MAX;
+/// Set in a number that is a place already.
+const PLACED: u32 = 1 << 31;
 /// Places of names that were written, found by their address. A power of two.
 const PLACES: usize = 64;
 
@@ -26,22 +28,12 @@ pub(crate) fn draft<T>(change: impl FnOnce(&mut Draft) -> T) -> T {
     DRAFT.with_borrow_mut(change)
 }
 
-/// Children of a node: the first, the last, and the next one of the node's own parent.
-#[derive(Clone, Copy)]
-struct Links {
-    first: u32,
-    last: u32,
-    next: u32,
-}
-
 /// All elements that are alive, in the order in which they were made.
 #[derive(Clone)]
 pub(crate) struct Draft {
+    /// Children of a node are a ring while it is built: `children` is the last of them, `handlers` the node's next sibling, after the last
+    /// one the first. What these say in the end is counted in [`Draft::tree_of`].
     tree: Tree,
-    /// Beside the nodes.
-    links: Vec<Links>,
-    /// Beside the attributes: whose it is; no node's if it was taken back.
-    owners: Vec<u32>,
     /// Beside the handlers: who listens.
     listeners: Vec<u32>,
     names: Names,
@@ -113,11 +105,11 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Most small views, in less than two pages of memory.
+    /// Most small views, in little more than a page of memory.
     const SMALL: Sizes = Sizes {
-        text: 1_024,
+        text: 960,
         nodes: 40,
-        attributes: 80,
+        attributes: 72,
         handlers: 16,
         names: 40,
     };
@@ -134,8 +126,6 @@ impl Sizes {
 impl Draft {
     const EMPTY: Draft = Draft {
         tree: Tree::EMPTY,
-        links: Vec::new(),
-        owners: Vec::new(),
         listeners: Vec::new(),
         names: Names::EMPTY,
         alive: 0,
@@ -168,10 +158,9 @@ impl Draft {
         if self.alive > 0 {
             return;
         }
-        self.links.reserve_exact(sizes.nodes);
-        self.owners.reserve_exact(sizes.attributes);
         self.listeners.reserve_exact(sizes.handlers);
-        self.names.list.reserve_exact(sizes.names);
+        // Of two numbers and an address each. In the end a number for each node takes their place.
+        self.names.list.reserve_exact(sizes.names.max(sizes.nodes.div_ceil(3) + 1));
         self.tree.nodes.reserve_exact(sizes.nodes);
         self.tree.attributes.reserve_exact(sizes.attributes);
         self.tree.handlers.reserve_exact(sizes.handlers);
@@ -200,15 +189,10 @@ impl Draft {
             kind,
             key: Span { at: 0, length: 0 },
             attributes: 0,
-            handlers: 0,
-            children: 0,
+            handlers: NONE,
+            children: NONE,
         });
-        self.links.push(Links {
-            first: NONE,
-            last: NONE,
-            next: NONE,
-        });
-        number(self.links.len() - 1)
+        number(self.tree.nodes.len() - 1)
     }
 
     /// One element less.
@@ -230,8 +214,6 @@ impl Draft {
         self.tree.nodes.clear();
         self.tree.attributes.clear();
         self.tree.handlers.clear();
-        self.links.clear();
-        self.owners.clear();
         self.listeners.clear();
         self.names.list.clear();
         self.names.places = [0; PLACES];
@@ -297,8 +279,14 @@ impl Draft {
     }
 
     pub(crate) fn put(&mut self, node: u32, name: &Name, value: Scalar) {
-        let text = if let Scalar::Text(text) = &value { text.len() } else { 0 };
-        if self.counts(&[name], text, |sizes| sizes.attributes += 1) {
+        let text = if let Scalar::Text(text) = &value { Some(text.len()) } else { None };
+        let says_nothing = text == Some(0) && *name != "value";
+        let counted = if says_nothing {
+            self.counts(&[name], 0, |_| {})
+        } else {
+            self.counts(&[name], text.unwrap_or(0), |sizes| sizes.attributes += 1)
+        };
+        if counted {
             return;
         }
         let value = match value {
@@ -306,7 +294,7 @@ impl Draft {
             Scalar::Integer(number) => Value::Integer(number),
             Scalar::Number(number) => Value::Number(number),
             // An empty text says as much as none, and costs as much as a full one; a field's value may be empty on purpose.
-            Scalar::Text(text) if text.is_empty() && *name != "value" => return self.take_back(node, name),
+            Scalar::Text(_) if says_nothing => return self.take_back(node, name),
             Scalar::Text(text) => Value::Text(self.text(&text)),
         };
         self.put_value(node, name, value);
@@ -325,18 +313,17 @@ impl Draft {
     fn put_value(&mut self, node: u32, name: &Name, value: Value) {
         let name = self.name(name);
         if let Some(at) = self.find(node, name) {
-            self.tree.attributes[at].value = value;
+            self.tree.attributes[at].set(value);
             return;
         }
-        self.tree.attributes.push(Attribute { name, value });
-        self.owners.push(node);
+        self.tree.attributes.push(Attribute::new(node, name, value));
         self.tree.nodes[node as usize].attributes += 1;
     }
 
     fn take_back(&mut self, node: u32, name: &Name) {
         let name = self.name(name);
         if let Some(at) = self.find(node, name) {
-            self.owners[at] = NONE;
+            self.tree.attributes[at].owner = NONE;
             self.tree.nodes[node as usize].attributes -= 1;
         }
     }
@@ -344,13 +331,13 @@ impl Draft {
     fn find(&self, node: u32, name: Span) -> Option<usize> {
         // From the end: nearly always the node was made last.
         let mut left = self.tree.nodes[node as usize].attributes;
-        for (at, owner) in self.owners.iter().enumerate().rev() {
+        for (at, attribute) in self.tree.attributes.iter().enumerate().rev() {
             if left == 0 {
                 break;
             }
-            if *owner == node {
+            if attribute.owner == node {
                 left -= 1;
-                if self.tree.attributes[at].name.at == name.at {
+                if attribute.name.at == name.at {
                     return Some(at);
                 }
             }
@@ -375,7 +362,6 @@ impl Draft {
         let id = number(self.listeners.len() + 1);
         self.tree.handlers.push(Handler { event, id });
         self.listeners.push(node);
-        self.tree.nodes[node as usize].handlers += 1;
         id
     }
 
@@ -383,93 +369,105 @@ impl Draft {
         if self.measured.is_some() {
             return;
         }
-        self.tree.nodes[parent as usize].children += 1;
-        let last = std::mem::replace(&mut self.links[parent as usize].last, child);
-        match self.links.get_mut(last as usize) {
-            Some(before) => before.next = child,
-            None => self.links[parent as usize].first = child,
-        }
-    }
-
-    fn children(&self, node: u32) -> impl Iterator<Item = u32> {
-        let mut next = self.links[node as usize].first;
-        std::iter::from_fn(move || {
-            let child = next;
-            next = self.links.get(child as usize)?.next;
-            Some(child)
-        })
+        let nodes = &mut self.tree.nodes;
+        let last = std::mem::replace(&mut nodes[parent as usize].children, child);
+        let first = match nodes.get_mut(last as usize) {
+            Some(before) => std::mem::replace(&mut before.handlers, child),
+            None => child,
+        };
+        nodes[child as usize].handlers = first;
     }
 
     /// That subtree in document order; the rest goes.
     pub(crate) fn tree_of(self, root: u32) -> Tree {
-        let mut places = vec![NONE; self.links.len()];
-        let mut kept = 0;
-        self.number_below(root, &mut places, &mut kept);
-        for (place, beyond) in places.iter_mut().filter(|place| **place == NONE).zip(kept..) {
-            *place = beyond;
-        }
         let Draft {
             mut tree,
-            links,
-            mut owners,
             mut listeners,
+            names,
             ..
         } = self;
-        drop(links);
-        let in_order = |count: fn(&Node) -> u32| {
-            let mut counts = vec![0; kept as usize];
-            for (node, place) in tree.nodes.iter().zip(&places) {
-                if let Some(slot) = counts.get_mut(*place as usize) {
-                    *slot = count(node);
-                }
-            }
-            counts
-        };
-        let (attributes, handlers) = (in_order(|node| node.attributes), in_order(|node| node.handlers));
-        arrange(&mut tree.attributes, &mut owners, &places, attributes);
-        arrange(&mut tree.handlers, &mut listeners, &places, handlers);
-        permute(&mut tree.nodes, &mut places);
-        tree.nodes.truncate(kept as usize);
-        tree
-    }
-
-    fn number_below(&self, node: u32, places: &mut [u32], next: &mut u32) {
-        places[node as usize] = *next;
-        *next += 1;
-        for child in self.children(node) {
-            self.number_below(child, places, next);
+        // What is counted takes its place.
+        drop(names);
+        let nodes = &mut tree.nodes;
+        let mut next = 0;
+        number_below(nodes, root, &mut next);
+        let kept = next as usize;
+        for node in nodes.iter_mut().filter(|node| node.handlers == NONE || node.handlers & PLACED == 0) {
+            node.handlers = next | PLACED;
+            next += 1;
         }
+        let place = |nodes: &[Node], owner: &u32| nodes.get(*owner as usize).map_or(NONE, |node| node.handlers & !PLACED);
+        tree.attributes.iter_mut().for_each(|one| one.owner = place(nodes, &one.owner));
+        listeners.iter_mut().for_each(|listener| *listener = place(nodes, listener));
+        for at in 0..nodes.len() {
+            while nodes[at].handlers != number(at) | PLACED {
+                let other = nodes[at].handlers & !PLACED;
+                nodes.swap(at, other as usize);
+            }
+            nodes[at].handlers = 0;
+        }
+        nodes.truncate(kept);
+        for listener in &listeners {
+            if let Some(node) = nodes.get_mut(*listener as usize) {
+                node.handlers += 1;
+            }
+        }
+        let total = arrange(tree.attributes.iter_mut().map(|one| &mut one.owner), nodes, |node| node.attributes);
+        for at in 0..tree.attributes.len() {
+            while tree.attributes[at].owner as usize != at {
+                let other = tree.attributes[at].owner as usize;
+                tree.attributes.swap(at, other);
+            }
+        }
+        tree.attributes.truncate(total);
+        let total = arrange(listeners.iter_mut(), nodes, |node| node.handlers);
+        for at in 0..listeners.len() {
+            while listeners[at] as usize != at {
+                let other = listeners[at] as usize;
+                tree.handlers.swap(at, other);
+                listeners.swap(at, other);
+            }
+        }
+        tree.handlers.truncate(total);
+        tree
     }
 }
 
-/// Brings what nodes own into the order of their places. `counts` says how much each place has; what no place has goes.
-fn arrange<T>(items: &mut Vec<T>, owners: &mut [u32], places: &[u32], counts: Vec<u32>) {
-    let mut starts = counts;
-    let mut total = 0;
-    for start in &mut starts {
-        let count = std::mem::replace(start, total);
-        total += count;
+/// Writes the place of each node of a subtree where its next sibling stood, and how many children it has where the last one stood.
+fn number_below(nodes: &mut [Node], node: u32, next: &mut u32) {
+    nodes[node as usize].handlers = *next | PLACED;
+    *next += 1;
+    let last = std::mem::replace(&mut nodes[node as usize].children, 0);
+    let Some(before) = nodes.get(last as usize) else { return };
+    let mut child = before.handlers;
+    loop {
+        let after = nodes[child as usize].handlers;
+        number_below(nodes, child, next);
+        nodes[node as usize].children += 1;
+        if child == last {
+            return;
+        }
+        child = after;
     }
+}
+
+/// Makes of the place of each thing's node its own place: `count` says how much a node has. What no node has comes behind all others;
+/// answers how much is before it.
+fn arrange<'a>(owners: impl Iterator<Item = &'a mut u32>, nodes: &[Node], count: fn(&Node) -> u32) -> usize {
+    let mut total = 0;
+    let start = |node: &Node| {
+        let start = total;
+        total += count(node);
+        start
+    };
+    let mut starts: Vec<u32> = nodes.iter().map(start).collect();
     let mut beyond = total;
-    for owner in &mut *owners {
-        let start = places.get(*owner as usize).and_then(|place| starts.get_mut(*place as usize));
-        let next = start.unwrap_or(&mut beyond);
+    for owner in owners {
+        let next = starts.get_mut(*owner as usize).unwrap_or(&mut beyond);
         *owner = *next;
         *next += 1;
     }
-    permute(items, owners);
-    items.truncate(total as usize);
-}
-
-/// Moves each item to where `to` says.
-fn permute<T>(items: &mut [T], to: &mut [u32]) {
-    for at in 0..items.len() {
-        while to[at] as usize != at {
-            let other = to[at] as usize;
-            items.swap(at, other);
-            to.swap(at, other);
-        }
-    }
+    total as usize
 }
 
 fn number(count: usize) -> u32 {

@@ -183,7 +183,7 @@ mod tests {
                     line += &format!(" #{}", text(node.key));
                 }
                 for one in attributes.by_ref().take(node.attributes as usize) {
-                    line += &match one.value {
+                    line += &match one.value() {
                         Value::Flag(flag) => format!(" {}={flag}", text(one.name)),
                         Value::Integer(number) => format!(" {}={number}", text(one.name)),
                         Value::Number(number) => format!(" {}={number}", text(one.name)),

@@ -9,7 +9,7 @@ use youji_api::Scalar;
 
 /// Numbers the nodes of `new`, those that stayed as in `old`, and says how to get from one to the other. None if the roots
 /// differ in kind or key: then the whole view is new.
-pub(crate) fn diff(old: &Retained, new: &mut Retained, next_id: &mut u32) -> Option<Vec<Op>> {
+pub(crate) fn diff(old: &Retained<'_>, new: &mut Retained<'_>, next_id: &mut u32) -> Option<Vec<Op>> {
     if old.len() == 0 || !same_identity(old, 0, new, 0) {
         new.number_all(next_id);
         return None;
@@ -19,13 +19,13 @@ pub(crate) fn diff(old: &Retained, new: &mut Retained, next_id: &mut u32) -> Opt
     Some(ops)
 }
 
-fn same_identity(old: &Retained, o: usize, new: &Retained, n: usize) -> bool {
+fn same_identity(old: &Retained<'_>, o: usize, new: &Retained<'_>, n: usize) -> bool {
     let (a, b) = (old.record(o), new.record(n));
     old.str(a.kind) == new.str(b.kind) && old.str(a.key) == new.str(b.key)
 }
 
 // As deep as a view may be.
-fn node(old: &Retained, o: usize, new: &mut Retained, n: usize, next_id: &mut u32, ops: &mut Vec<Op>) {
+fn node(old: &Retained<'_>, o: usize, new: &mut Retained<'_>, n: usize, next_id: &mut u32, ops: &mut Vec<Op>) {
     let id = old.record(o).id;
     new.keep_number(n, id);
     let attributes = changed_attributes(old, o, new, n);
@@ -53,7 +53,7 @@ fn node(old: &Retained, o: usize, new: &mut Retained, n: usize, next_id: &mut u3
     }
 }
 
-fn changed_attributes(old: &Retained, o: usize, new: &Retained, n: usize) -> Vec<(Name, Option<Scalar>)> {
+fn changed_attributes(old: &Retained<'_>, o: usize, new: &Retained<'_>, n: usize) -> Vec<(Name, Option<Scalar>)> {
     let mut changed = Vec::new();
     let (mut before, mut after) = (old.attributes(o).iter().peekable(), new.attributes(n).iter().peekable());
     loop {
@@ -75,8 +75,8 @@ fn changed_attributes(old: &Retained, o: usize, new: &Retained, n: usize) -> Vec
 }
 
 /// For each new child the position of the old child that it continues.
-fn match_children(old: &Retained, before: &[usize], new: &Retained, after: &[usize]) -> Vec<Option<usize>> {
-    fn identities<'a>(tree: &'a Retained, children: &[usize]) -> Vec<(&'a str, &'a str, u32)> {
+fn match_children(old: &Retained<'_>, before: &[usize], new: &Retained<'_>, after: &[usize]) -> Vec<Option<usize>> {
+    fn identities<'a>(tree: &'a Retained<'_>, children: &[usize]) -> Vec<(&'a str, &'a str, u32)> {
         let mut counts: HashMap<&str, u32> = HashMap::new();
         let identity = |index: &usize| {
             let record = tree.record(*index);
@@ -99,9 +99,9 @@ fn match_children(old: &Retained, before: &[usize], new: &Retained, after: &[usi
 
 #[allow(clippy::too_many_arguments, reason = "one step of one algorithm, called once")]
 fn reorder(
-    old: &Retained,
+    old: &Retained<'_>,
     before: &[usize],
-    new: &mut Retained,
+    new: &mut Retained<'_>,
     after: &[usize],
     matched: &[Option<usize>],
     parent: u32,

@@ -2,7 +2,9 @@
 
 mod diff;
 mod names;
+mod packed;
 mod retained;
 
 pub(crate) use diff::diff;
+pub(crate) use packed::Packed;
 pub(crate) use retained::Retained;

@@ -1,9 +1,8 @@
-//! A view in few allocations. A thousand sessions keep theirs, so nodes hold numbers instead of strings.
+//! A view in few allocations, ready to be compared and looked at: nodes hold numbers instead of strings.
 
 use super::names;
 use crate::update::{Name, WireNode};
 use std::borrow::Cow;
-use std::mem::size_of;
 use youji_api::{Scalar, Tree, tree};
 
 /// Set in the number of a word of the table; without it, it is the number of a text of the view.
@@ -11,6 +10,17 @@ const WORD: u32 = 1 << 31;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text(u32);
+
+impl Text {
+    pub(super) fn of_word(number: u32) -> Self {
+        Text(number | WORD)
+    }
+
+    /// Its number, if it is a word of the table.
+    pub(super) fn word(self) -> Option<u32> {
+        (self.0 & WORD != 0).then_some(self.0 & !WORD)
+    }
+}
 
 /// Half as large as what it stands for.
 #[derive(Clone, Copy, Debug)]
@@ -37,57 +47,97 @@ pub(super) struct Record {
     pub(super) size: u32,
 }
 
-/// A view that the host keeps.
+/// A view as it is worked with.
 #[derive(Debug, Default)]
-pub(crate) struct Retained {
-    nodes: Box<[Record]>,
+pub(crate) struct Retained<'a> {
+    parts: Parts,
+    text: Cow<'a, str>,
+}
+
+/// All of a view but its texts.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    nodes: Vec<Record>,
     /// Sorted by name within each node.
-    attributes: Box<[(Text, Value)]>,
+    pub(super) attributes: Vec<(Text, Value)>,
     /// Sorted by event within each node.
-    handlers: Box<[(Text, u32)]>,
+    pub(super) handlers: Vec<(Text, u32)>,
     /// Integers and numbers, as bits.
-    wide: Box<[u64]>,
-    /// Where each text ends.
-    ends: Box<[u32]>,
-    text: Box<str>,
+    wide: Vec<u64>,
+    /// Where each text ends. Texts are numbered in the order in which nodes, attributes and handlers name them.
+    ends: Vec<u32>,
+}
+
+impl Parts {
+    pub(super) fn with_capacity(nodes: usize) -> Self {
+        Parts {
+            nodes: Vec::with_capacity(nodes),
+            attributes: Vec::with_capacity(nodes * 3),
+            handlers: Vec::with_capacity(nodes / 2),
+            wide: Vec::new(),
+            ends: Vec::with_capacity(nodes * 2),
+        }
+    }
+
+    /// The next text, which ends there.
+    pub(super) fn text(&mut self, end: u32) -> Text {
+        self.ends.push(end);
+        Text(u32::try_from(self.ends.len() - 1).unwrap_or(0))
+    }
+
+    pub(super) fn wide(&mut self, bits: u64) -> u32 {
+        self.wide.push(bits);
+        u32::try_from(self.wide.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The next node; its attributes and handlers follow.
+    pub(super) fn node(&mut self, id: u32, kind: Text, key: Text, children: u32) {
+        self.nodes.push(Record {
+            id,
+            kind,
+            key,
+            attributes: u32::try_from(self.attributes.len()).unwrap_or(u32::MAX),
+            handlers: u32::try_from(self.handlers.len()).unwrap_or(u32::MAX),
+            children,
+            size: 1,
+        });
+    }
+
+    /// All nodes are there.
+    pub(super) fn retained(mut self, text: Cow<'_, str>) -> Retained<'_> {
+        let nodes = &mut self.nodes;
+        // From the last to the first: the sizes of children are known when their parent's turn comes.
+        for index in (0..nodes.len()).rev() {
+            let mut next = index + 1;
+            for _ in 0..nodes[index].children {
+                next += nodes[next].size as usize;
+            }
+            nodes[index].size = u32::try_from(next - index).unwrap_or(u32::MAX);
+        }
+        Retained { parts: self, text }
+    }
 }
 
 struct Builder<'a> {
     tree: &'a Tree,
-    attributes: Vec<(Text, Value)>,
-    handlers: Vec<(Text, u32)>,
-    wide: Vec<u64>,
-    ends: Vec<u32>,
+    parts: Parts,
     text: String,
 }
 
 impl<'a> Builder<'a> {
     fn text(&mut self, text: &str) -> Text {
         if let Some(number) = names::number(text) {
-            return Text(number | WORD);
+            return Text::of_word(number);
         }
         self.text.push_str(text);
         // Trees are far below 2 GiB: `Tree::new` has checked that.
-        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
-        Text(u32::try_from(self.ends.len() - 1).unwrap_or(0))
+        self.parts.text(u32::try_from(self.text.len()).unwrap_or(u32::MAX))
     }
 
-    fn wide(&mut self, bits: u64) -> u32 {
-        self.wide.push(bits);
-        u32::try_from(self.wide.len() - 1).unwrap_or(u32::MAX)
-    }
-
-    fn node(&mut self, node: &tree::Node, attributes: &[tree::Attribute], handlers: &[tree::Handler], scratch: &mut Scratch<'a>) -> Record {
+    fn node(&mut self, node: &tree::Node, attributes: &[tree::Attribute], handlers: &[tree::Handler], scratch: &mut Scratch<'a>) {
         let tree = self.tree;
-        let record = Record {
-            id: 0,
-            kind: self.text(tree.str(node.kind)),
-            key: self.text(tree.str(node.key)),
-            attributes: u32::try_from(self.attributes.len()).unwrap_or(u32::MAX),
-            handlers: u32::try_from(self.handlers.len()).unwrap_or(u32::MAX),
-            children: node.children,
-            size: 1,
-        };
+        let (kind, key) = (self.text(tree.str(node.kind)), self.text(tree.str(node.key)));
+        self.parts.node(0, kind, key, node.children);
         for (name, value) in scratch
             .attributes
             .sort(attributes.iter().map(|one| (tree.str(one.name), one.value)))
@@ -97,18 +147,17 @@ impl<'a> Builder<'a> {
                 tree::Value::Flag(flag) => Value::Flag(flag),
                 tree::Value::Integer(number) => match i32::try_from(number) {
                     Ok(number) => Value::Integer(number),
-                    Err(_) => Value::Wide(self.wide(number.cast_unsigned())),
+                    Err(_) => Value::Wide(self.parts.wide(number.cast_unsigned())),
                 },
-                tree::Value::Number(number) => Value::Number(self.wide(number.to_bits())),
+                tree::Value::Number(number) => Value::Number(self.parts.wide(number.to_bits())),
                 tree::Value::Text(text) => Value::Text(self.text(tree.str(text))),
             };
-            self.attributes.push((name, value));
+            self.parts.attributes.push((name, value));
         }
         for (event, id) in scratch.handlers.sort(handlers.iter().map(|one| (tree.str(one.event), one.id))) {
             let event = self.text(event);
-            self.handlers.push((event, id));
+            self.parts.handlers.push((event, id));
         }
-        record
     }
 }
 
@@ -140,100 +189,81 @@ impl<'a, T: Copy> Sorted<'a, T> {
     }
 }
 
-impl Retained {
+impl<'a> Retained<'a> {
     /// Without numbers yet.
-    pub(crate) fn new(tree: &Tree) -> Self {
+    pub(crate) fn new(tree: &Tree) -> Retained<'static> {
         let mut builder = Builder {
             tree,
-            attributes: Vec::with_capacity(tree.attributes().len()),
-            handlers: Vec::with_capacity(tree.handlers().len()),
-            wide: Vec::new(),
-            ends: Vec::new(),
+            parts: Parts::with_capacity(tree.nodes().len()),
             text: String::new(),
         };
         let (mut attributes, mut handlers) = (tree.attributes(), tree.handlers());
         let mut scratch = Scratch::default();
-        let mut nodes: Vec<Record> = Vec::with_capacity(tree.nodes().len());
         for node in tree.nodes() {
             let own;
             (own, attributes) = attributes.split_at((node.attributes as usize).min(attributes.len()));
             let heard;
             (heard, handlers) = handlers.split_at((node.handlers as usize).min(handlers.len()));
-            nodes.push(builder.node(node, own, heard, &mut scratch));
+            builder.node(node, own, heard, &mut scratch);
         }
-        // From the last to the first: the sizes of children are known when their parent's turn comes.
-        for index in (0..nodes.len()).rev() {
-            let mut next = index + 1;
-            for _ in 0..nodes[index].children {
-                next += nodes[next].size as usize;
-            }
-            nodes[index].size = u32::try_from(next - index).unwrap_or(u32::MAX);
-        }
-        Retained {
-            nodes: nodes.into(),
-            attributes: builder.attributes.into(),
-            handlers: builder.handlers.into(),
-            wide: builder.wide.into(),
-            ends: builder.ends.into(),
-            text: builder.text.into(),
-        }
+        builder.parts.retained(Cow::Owned(builder.text))
     }
 
-    /// What it occupies.
-    pub(crate) fn bytes(&self) -> usize {
-        self.nodes.len() * size_of::<Record>()
-            + self.attributes.len() * size_of::<(Text, Value)>()
-            + self.handlers.len() * size_of::<(Text, u32)>()
-            + self.wide.len() * size_of::<u64>()
-            + self.ends.len() * size_of::<u32>()
-            + self.text.len()
+    /// All texts, in the order of their numbers.
+    pub(super) fn texts(&self) -> &str {
+        &self.text
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+        self.parts.nodes.len()
     }
 
     /// Gives every node a new number.
     pub(crate) fn number_all(&mut self, next: &mut u32) {
-        for index in 0..self.nodes.len() {
+        for index in 0..self.parts.nodes.len() {
             self.number(index, next);
         }
     }
 
     pub(super) fn number(&mut self, index: usize, next: &mut u32) {
-        self.nodes[index].id = *next;
+        self.parts.nodes[index].id = *next;
         *next = next.wrapping_add(1).max(1);
     }
 
     pub(super) fn keep_number(&mut self, index: usize, id: u32) {
-        self.nodes[index].id = id;
+        self.parts.nodes[index].id = id;
     }
 
     pub(super) fn record(&self, index: usize) -> &Record {
-        &self.nodes[index]
+        &self.parts.nodes[index]
     }
 
     /// Indices of a node's children.
     pub(super) fn children(&self, index: usize) -> impl Iterator<Item = usize> {
         let mut next = index + 1;
-        (0..self.nodes[index].children).map(move |_| {
+        (0..self.parts.nodes[index].children).map(move |_| {
             let child = next;
-            next += self.nodes[child].size as usize;
+            next += self.parts.nodes[child].size as usize;
             child
         })
     }
 
     pub(super) fn attributes(&self, index: usize) -> &[(Text, Value)] {
         let end = self
+            .parts
             .nodes
             .get(index + 1)
-            .map_or(self.attributes.len(), |next| next.attributes as usize);
-        &self.attributes[self.nodes[index].attributes as usize..end]
+            .map_or(self.parts.attributes.len(), |next| next.attributes as usize);
+        &self.parts.attributes[self.parts.nodes[index].attributes as usize..end]
     }
 
     pub(super) fn handlers(&self, index: usize) -> &[(Text, u32)] {
-        let end = self.nodes.get(index + 1).map_or(self.handlers.len(), |next| next.handlers as usize);
-        &self.handlers[self.nodes[index].handlers as usize..end]
+        let end = self
+            .parts
+            .nodes
+            .get(index + 1)
+            .map_or(self.parts.handlers.len(), |next| next.handlers as usize);
+        &self.parts.handlers[self.parts.nodes[index].handlers as usize..end]
     }
 
     pub(super) fn str(&self, text: Text) -> &str {
@@ -241,8 +271,8 @@ impl Retained {
             return names::word(text.0 & !WORD);
         }
         let number = text.0 as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let end = self.ends.get(number).copied().unwrap_or(start);
+        let start = number.checked_sub(1).map_or(0, |before| self.parts.ends[before]);
+        let end = self.parts.ends.get(number).copied().unwrap_or(start);
         self.text.get(start as usize..end as usize).unwrap_or("")
     }
 
@@ -254,8 +284,8 @@ impl Retained {
         }
     }
 
-    fn bits(&self, number: u32) -> u64 {
-        self.wide.get(number as usize).copied().unwrap_or(0)
+    pub(super) fn bits(&self, number: u32) -> u64 {
+        self.parts.wide.get(number as usize).copied().unwrap_or(0)
     }
 
     pub(super) fn scalar(&self, value: Value) -> Scalar {
@@ -268,7 +298,7 @@ impl Retained {
         }
     }
 
-    pub(super) fn same_value(&self, a: Value, other: &Retained, b: Value) -> bool {
+    pub(super) fn same_value(&self, a: Value, other: &Retained<'_>, b: Value) -> bool {
         match (a, b) {
             (Value::Flag(a), Value::Flag(b)) => a == b,
             (Value::Integer(a), Value::Integer(b)) => a == b,
@@ -280,25 +310,25 @@ impl Retained {
 
     /// The program's number for an event of a node that is still there.
     pub(crate) fn handler(&self, id: u32, event: &str) -> Option<u32> {
-        let index = self.nodes.iter().position(|node| node.id == id)?;
+        let index = self.parts.nodes.iter().position(|node| node.id == id)?;
         let (_, handler) = self.handlers(index).iter().find(|(name, _)| self.str(*name) == event)?;
         Some(*handler)
     }
 
     /// A subtree as it goes over the wire.
     pub(super) fn wire_subtree(&self, index: usize) -> Vec<WireNode> {
-        (index..index + self.nodes[index].size as usize)
+        (index..index + self.parts.nodes[index].size as usize)
             .map(|index| self.wire_node(index))
             .collect()
     }
 
     /// All of it as it goes over the wire.
-    pub(crate) fn wire(&self) -> impl Iterator<Item = WireNode> {
-        (0..self.nodes.len()).map(|index| self.wire_node(index))
+    pub(crate) fn into_wire(self) -> impl Iterator<Item = WireNode> + use<'a> {
+        (0..self.len()).map(move |index| self.wire_node(index))
     }
 
     fn wire_node(&self, index: usize) -> WireNode {
-        let record = self.nodes[index];
+        let record = self.parts.nodes[index];
         WireNode {
             id: record.id,
             kind: self.name(record.kind),

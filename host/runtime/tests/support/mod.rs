@@ -192,6 +192,7 @@ impl Rig {
             },
             gate: Gate::new(self.services.clone(), self.services.clone()),
             limits: None,
+            ended: None,
         }
     }
 

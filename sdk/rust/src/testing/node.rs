@@ -29,7 +29,7 @@ pub(super) fn read(tree: &Tree) -> Vec<Node> {
     let (mut attributes, mut handlers) = (tree.attributes.iter(), tree.handlers.iter());
     let mut field = || {
         let attribute = attributes.next().expect("as many attributes as nodes count");
-        let value = match attribute.value {
+        let value = match attribute.value() {
             Value::Flag(flag) => Scalar::Flag(flag),
             Value::Integer(number) => Scalar::Integer(number),
             Value::Number(number) => Scalar::Number(number),

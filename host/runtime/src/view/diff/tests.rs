@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::update::WireNode;
+use crate::view::Packed;
 use youji_api::{Fields, Limits, Tree, View};
 
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,7 @@ impl Node {
     }
 }
 
-fn retained(nodes: &[Node]) -> Retained {
+fn retained(nodes: &[Node]) -> Retained<'static> {
     let mut view = View::default();
     for node in nodes {
         let attributes = node.attributes.iter().map(|(name, value)| (name, value.clone()));
@@ -99,7 +100,11 @@ fn check(before: Vec<Node>, after: Vec<Node>) -> usize {
     let (mut old, mut new) = (retained(&before), retained(&after));
     let mut next = 1;
     old.number_all(&mut next);
-    let mut dom = Dom::read(&mut old.wire());
+    // As a session keeps it.
+    let kept = Packed::new(&old);
+    assert_eq!(kept.open().into_wire().collect::<Vec<_>>(), old.into_wire().collect::<Vec<_>>());
+    let old = kept.open();
+    let mut dom = Dom::read(&mut kept.open().into_wire());
     let Some(ops) = diff(&old, &mut new, &mut next) else {
         assert!(
             before[0].kind != after[0].kind || before[0].key != after[0].key,
@@ -111,12 +116,14 @@ fn check(before: Vec<Node>, after: Vec<Node>) -> usize {
     for op in ops.clone() {
         dom.apply(op);
     }
-    let wanted = Dom::read(&mut new.wire());
+    let kept = Packed::new(&new);
+    let wanted = Dom::read(&mut kept.open().into_wire());
     assert_eq!(dom, wanted, "from {before:?}\nto {after:?}\nby {ops:?}");
-    let mut ids: Vec<u32> = new.wire().map(|node| node.id).collect();
+    let mut ids: Vec<u32> = kept.open().into_wire().map(|node| node.id).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert!(ids.len() == new.len() && ids[0] > 0, "every node has a number of its own");
+    assert!(ids.len() == kept.len() && ids[0] > 0, "every node has a number of its own");
+    assert_eq!(kept.open().into_wire().collect::<Vec<_>>(), new.into_wire().collect::<Vec<_>>());
     count
 }
 
@@ -186,8 +193,9 @@ impl Random {
                 0 => node
                     .attributes
                     .set(name, ["s", "a longer text than the table has words"][self.below(2) as usize]),
-                1 => node.attributes.set(name, self.below(3) as i64),
+                1 => node.attributes.set(name, [0, -1, 300, i64::MIN][self.below(4) as usize]),
                 2 => node.attributes.set(name, self.below(2) == 0),
+                3 => node.attributes.set(name, [0.5, -7.25][self.below(2) as usize]),
                 _ => {}
             }
         }
