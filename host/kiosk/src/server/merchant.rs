@@ -164,12 +164,18 @@ pub(super) fn amount(name: &str, text: &str, currency: &str) -> Result<u64, Prob
 }
 
 /// An intent as merchants get it: with the link that its payer opens.
-fn shown(app: &App, intent: &Intent) -> Value {
-    let mut value = json!(intent);
-    if let Some(members) = value.as_object_mut() {
-        members.insert("pay_url".to_owned(), app.host.pay_url(&intent.id).into());
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    intent: &'a Intent,
+    pay_url: String,
+}
+
+fn shown<'a>(app: &App, intent: &'a Intent) -> Shown<'a> {
+    Shown {
+        intent,
+        pay_url: app.host.pay_url(&intent.id),
     }
-    value
 }
 
 pub(crate) async fn create(
@@ -248,7 +254,7 @@ pub(crate) async fn list(
         .await
         .map_err(said)?;
     let more = found.len() == most;
-    let intents: Vec<Value> = found.iter().map(|intent| shown(&app, intent)).collect();
+    let intents: Vec<Shown<'_>> = found.iter().map(|intent| shown(&app, intent)).collect();
     Ok(Json(json!({"payment_intents": intents, "more": more})))
 }
 
@@ -258,7 +264,7 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let intent = app.host.services.intent(&merchant, &id).await.map_err(said)?;
-    Ok(Json(shown(&app, &intent)))
+    Ok(Json(json!(shown(&app, &intent))))
 }
 
 pub(crate) async fn receipt(
@@ -334,7 +340,7 @@ async fn act(
             .act_on_intent(&merchant, &id, action, &options, &again)
             .await
             .map_err(said)?;
-        Ok(Json(shown(&app, &intent)))
+        Ok(Json(json!(shown(&app, &intent))))
     })
     .await
 }

@@ -106,12 +106,12 @@ impl Line {
         };
         let event = Event::default().id(mail.sequence().to_string());
         Some(match mail {
-            Mail::Message(message) => event.event("message").data(self.draw(&message).to_string()),
+            Mail::Message(message) => event.event("message").data(self.draw(&message)),
             Mail::Gap { first, last } => event.event("gap").data(json!({"first": first, "last": last}).to_string()),
         })
     }
 
-    fn draw(&mut self, message: &Message) -> Value {
+    fn draw(&mut self, message: &Message) -> String {
         if self.names.len() >= NAMES && !self.names.contains_key(&message.program) {
             self.names.clear();
         }
@@ -120,6 +120,6 @@ impl Line {
             .names
             .entry(message.program.clone())
             .or_insert_with(|| json!(program_name(host, &message.program)));
-        message_json(message, name)
+        serde_json::to_string(&message_json(message, name)).unwrap_or_default()
     }
 }

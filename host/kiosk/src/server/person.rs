@@ -11,7 +11,7 @@ use crate::prepared::{direction, language_or};
 use crate::problem::Problem;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,17 +64,28 @@ pub(crate) async fn person(State(app): State<Arc<App>>, Extension(AtSeat(seat)):
 }
 
 /// A message as a page gets it; `name` is the program's.
-pub(crate) fn message_json(message: &Message, name: &Value) -> Value {
-    json!({
-        "sequence": message.sequence,
-        "program": message.program,
-        "name": name,
-        "title": message.title,
-        "text": message.text,
-        "at": message.at,
-        "page": message.page,
-        "read": message.read,
-    })
+pub(crate) fn message_json<'a>(message: &'a Message, name: &'a Value) -> impl Serialize + 'a {
+    #[derive(Serialize)]
+    struct Drawn<'a> {
+        sequence: u64,
+        program: &'a ProgramId,
+        name: &'a Value,
+        title: &'a str,
+        text: &'a str,
+        at: u64,
+        page: &'a str,
+        read: bool,
+    }
+    Drawn {
+        sequence: message.sequence,
+        program: &message.program,
+        name,
+        title: &message.title,
+        text: &message.text,
+        at: message.at,
+        page: &message.page,
+        read: message.read,
+    }
 }
 
 /// What may be paid with a tap only, as a page gets it.
@@ -108,7 +119,7 @@ pub(crate) async fn inbox(
     let messages = app.host.services.inbox(&seat.person, query.after).await;
     let messages: Vec<Value> = messages
         .iter()
-        .map(|message| message_json(message, &json!(program_name(&app.host, &message.program))))
+        .map(|message| json!(message_json(message, &json!(program_name(&app.host, &message.program)))))
         .collect();
     Ok(Json(json!({"messages": messages})))
 }

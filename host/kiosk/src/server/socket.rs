@@ -264,7 +264,7 @@ impl Line<'_> {
             }
             Some(Mail::Message(message)) => {
                 let name = json!(program_name(&self.app.host, &message.program));
-                let message = message_json(&message, &name);
+                let message = json!(message_json(&message, &name));
                 send(socket, &ToPage::Message { message }).await
             }
             Some(Mail::Gap { first, last }) => send(socket, &ToPage::MessagesGone { first, last }).await,
