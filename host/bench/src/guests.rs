@@ -14,7 +14,7 @@ use youji_api::{
     Answer, Call, Capabilities, Deliver, Event, Fields, Gate, Moment, PersonId, Recipient, Reply, SessionId, Sheet, SheetId, SheetKind,
     Ticket,
 };
-use youji_services::{Merchant, Names, NewPerson, Services, ServicesConfig};
+use youji_services::{Merchant, Names, NewPerson, Services, ServicesConfig, SpendsAt};
 
 use crate::figures::{Quantiles, fdatasync_ms};
 use crate::length::Length;
@@ -218,7 +218,7 @@ pub async fn run(disk: &Path, length: Length) -> Result<Figures> {
                 let caller = caller(&person.id, place + 1);
                 hall.services.started(&caller).await;
                 hall.pay(&caller, 0, with_pin).await?;
-                let allowed = hall.services.spendings(caller.session);
+                let allowed = hall.services.spendings(SpendsAt::Session(caller.session));
                 ensure!(!allowed.is_empty(), "a confirmation with a PIN opened no authorisation");
                 Ok::<_, anyhow::Error>(caller)
             }

@@ -45,8 +45,8 @@ export function asProblem(error) {
   return problem('page-fault');
 }
 
-async function request(method, path, body, { ms = 30000, where } = {}) {
-  const options = { method, headers: { accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) };
+async function request(method, path, body, { ms = 30000, where, key } = {}) {
+  const options = { method, headers: { accept: 'application/json', ...(key ? { 'idempotency-key': key } : {}) }, credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) };
   if (body instanceof Blob) {
     options.body = body;
     options.headers['content-type'] = body.type || 'application/octet-stream';
@@ -102,6 +102,17 @@ export const api = {
   withdraw: () => post('/api/codes/withdraw'),
   payment: (id) => get(`/api/payments/${encodeURIComponent(id)}`),
   confirmPayment: (id, body) => post(`/api/payments/${encodeURIComponent(id)}/confirm`, body, 'payment'),
+  heldPayment: (id, action, pin) => post(`/api/payments/${encodeURIComponent(id)}/${action}`, { pin }, 'payment'),
+  spending: () => get('/api/person/spending'),
+  endSpending: (id) => post('/api/person/spending/end', { id }),
+  counters: () => get('/api/staff'),
+  counterPayments: ({ publisher, merchant }) => get(`/api/staff/payments?${new URLSearchParams({ publisher, merchant })}`),
+  collect: (body, key) => request('POST', '/api/staff/collect', body, { where: 'counter', key }),
+  counterAct: (id, body, key) => request('POST', `/api/staff/payments/${encodeURIComponent(id)}`, body, { where: 'counter', key }),
+  merchants: () => get('/api/operator/merchants'),
+  merchantKeys: (body) => post('/api/operator/merchants/keys', body),
+  deliveries: ({ publisher, merchant }, before) => get(`/api/operator/merchants/events?${new URLSearchParams({ publisher, merchant, ...(before ? { before } : {}) })}`),
+  retryDelivery: (body) => post('/api/operator/merchants/events/retry', body),
   operatorSignIn: (pin) => post('/api/operator/sign-in', { pin }, 'operator'),
   operatorSignOut: () => post('/api/operator/sign-out'),
   summary: () => get('/api/operator/summary'),

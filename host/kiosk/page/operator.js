@@ -8,6 +8,7 @@ import { btn, form, problemBox, empty, confirm, toast, dialog, skeleton } from '
 import { mark } from './art.js';
 import { languageSwitch } from './language.js';
 import { Camera } from './camera.js';
+import { showMerchants } from './merchants.js';
 
 const EVERY_MS = 3000;
 let main;
@@ -104,6 +105,7 @@ function draw({ day = {}, live = [], publishers = [], people = [], host = {} }) 
         { class: 'op-actions' },
         h('a', { class: 'btn tone-plain', href: '/api/operator/posters', target: '_blank', rel: 'noopener' }, h('span', { class: 'btn-icon' }, icon('print')), h('span', { class: 'btn-label', text: t('op.posters') })),
         btn(t('op.camera'), checkCamera, { symbol: 'camera', busyWhile: false, 'data-key': 'camera' }),
+        btn(t('op.merchants'), () => showMerchants(), { symbol: 'shop', busyWhile: false, 'data-key': 'merchants' }),
         btn(t('op.compact'), compact, { symbol: 'package', 'data-key': 'compact' }),
         btn(t('op.reset'), resetAll, { symbol: 'trash', tone: 'bad', 'data-key': 'reset' }),
         btn(t('op.leave'), async () => {

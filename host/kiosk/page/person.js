@@ -8,6 +8,7 @@ import { dialog, btn, form, problemBox, empty, skeleton, confirm, busy } from '.
 import { signPicture } from './art.js';
 import { showPrivacy } from './privacy.js';
 import { showCode } from './pay.js';
+import { showCounter } from './staff.js';
 import { person, setPerson } from './store.js';
 
 /** Asks who is there. Gives true once somebody is; false if they would rather not say. */
@@ -72,7 +73,7 @@ export function personCard({ inbox, leave }) {
     'section',
     { class: 'person-card', 'aria-label': t('bar.person') },
     h('div', { class: 'person-top' }, h('div', {}, h('p', { class: 'person-name' }, h('bdi', { text: who.name }), who.visitor ? h('span', { class: 'tag', text: t('me.visitor') }) : null), h('p', { class: 'person-balance-label', text: t('me.balance') }), h('p', { class: 'person-balance', text: money(who.balance, who.currency) })), signBox(who)),
-    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
+    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), who.roles?.length ? entry('shop', t('till.entry'), showCounter) : null, entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
   );
 }
 
@@ -140,9 +141,46 @@ function showReceipts() {
   return panel(
     t('me.receipts'),
     async () => (await api.receipts()).receipts.sort((a, b) => new Date(b.at) - new Date(a.at)),
-    (receipts) => h('ul', { class: 'rows' }, receipts.map((one) => h('li', { class: 'row-item' }, h('div', { class: 'row-words' }, h('p', { class: 'row-title', text: named(one.payee), dir: 'auto' }), one.purpose ? h('p', { text: one.purpose, dir: 'auto' }) : null, h('p', { class: 'row-note', text: `${moment(one.at)} · ${t('me.receipt-no', { n: one.receipt })}` })), h('strong', { class: 'row-amount', text: money(one.amount, one.currency) })))),
+    (receipts) => h('ul', { class: 'rows' }, receipts.map(receiptRow)),
     () => empty('receipt', t('me.receipts-none'), t('me.receipts-none-d')),
   );
+}
+
+function receiptRow(one) {
+  const el = h('li', { class: 'row-item' }, h('div', { class: 'row-words' }, h('p', { class: 'row-title', text: named(one.payee), dir: 'auto' }), one.purpose ? h('p', { text: one.purpose, dir: 'auto' }) : null, h('p', { class: 'row-note', text: `${moment(one.at)} · ${t('me.receipt-no', { n: one.receipt })}` })), h('strong', { class: 'row-amount', text: money(one.amount, one.currency) }));
+  if (one.held) el.append(heldNow(one.held));
+  return el;
+}
+
+// What is still held of a payment, and what its payer may do about it.
+function heldNow(held) {
+  const box = h('div', { class: 'row-held' });
+  const amount = money(held.amount, held.currency);
+  const done = (state) => fill(box, h('p', { class: 'row-note', role: 'status', text: t(`held.${state}`, { amount }) }));
+  const ask = async (action) => {
+    if (action === 'dispute' || !person()?.hasPin) {
+      if (await confirm({ title: t(`held.${action}-q`), detail: t(`held.${action}-d`, { amount }), yes: t(`held.${action}`), no: t('back'), tone: action === 'release' ? 'primary' : 'bad' })) await send(action, '').catch(showFailure);
+      return;
+    }
+    const it = dialog(
+      { title: t('held.release-q'), className: 'small' },
+      h('p', { class: 'dialog-lead', text: t('held.release-d', { amount }) }),
+      form({
+        fields: [{ name: 'pin', label: t('sheet.pin'), type: 'password', inputmode: 'numeric', max: 12, autofocus: true }],
+        label: t('held.release'),
+        submit: async ({ pin }) => {
+          await send(action, pin);
+          it.close();
+        },
+      }),
+    );
+  };
+  const send = async (action, pin) => {
+    await api.heldPayment(held.payment, action, pin);
+    done(action === 'release' ? 'released' : 'disputed');
+  };
+  fill(box, h('p', { class: 'row-note', text: t(held.disputed ? 'held.disputed' : 'held.now', { amount }) }), btn(t('held.release'), () => ask('release'), { tone: 'quiet', busyWhile: false }), held.disputed ? null : btn(t('held.dispute'), () => ask('dispute'), { tone: 'quiet', busyWhile: false }));
+  return box;
 }
 
 /** Asks, then leaves. */

@@ -12,11 +12,19 @@ export async function showPrivacy() {
   const may = h('div', { class: 'privacy-part' }, skeleton(3));
   const log = h('div', { class: 'privacy-part' }, skeleton(3));
   const part = (title, lead, body, ...more) => h('section', { class: 'privacy-section' }, h('h3', { class: 'privacy-title', text: title }), lead ? h('p', { class: 'row-note', text: lead }) : null, body, more);
+  const spending = h('div', { class: 'privacy-part' });
   const take = h('a', { class: 'btn tone-plain', href: '/api/person/export', download: 'youji.json' }, h('span', { class: 'btn-icon' }, icon('down')), h('span', { class: 'btn-label', text: t('privacy.export') }));
-  const it = dialog({ title: t('me.consents'), className: 'panel' }, h('div', { class: 'panel-body' }, part(t('privacy.may'), null, may), part(t('privacy.log'), t('privacy.log-d'), log), part(t('privacy.take'), t('privacy.take-d'), take)));
+  const it = dialog({ title: t('me.consents'), className: 'panel' }, h('div', { class: 'panel-body' }, spending, part(t('privacy.may'), null, may), part(t('privacy.log'), t('privacy.log-d'), log), part(t('privacy.take'), t('privacy.take-d'), take)));
   const drawPrograms = () => load(it, may, programs, (all) => (all.length ? all.map((one) => programCard(one, () => Promise.all([drawPrograms(), drawLog()]))) : empty('shield', t('me.consents-none'), t('me.consents-none-d'))));
   const drawLog = () => load(it, log, () => api.audit(), (page) => (page.records.length ? logList(page) : h('p', { class: 'row-note', text: t('privacy.log-none') })));
-  await Promise.all([drawPrograms(), drawLog()]);
+  const drawSpending = () => load(it, spending, () => api.spending(), ({ spending: all }) => (all.length ? part(t('spending.here'), t('spending.here-d'), h('ul', { class: 'rows' }, all.map((one) => spendingRow(one, () => Promise.all([drawSpending(), drawLog()]))))) : null));
+  await Promise.all([drawSpending(), drawPrograms(), drawLog()]);
+}
+
+function spendingRow(one, changed) {
+  const wrong = h('div');
+  const end = () => api.endSpending(one.id).then(changed, (error) => fill(wrong, problemBox(asProblem(error))));
+  return h('li', { class: 'row-item' }, h('div', { class: 'row-words' }, h('p', { dir: 'auto', text: t('spending.stands', { payee: one.payee, left: money(one.left, one.currency), until: moment(one.until) }) })), btn(t('spending.end'), end, { tone: 'quiet' }), wrong);
 }
 
 async function load(it, place, get, draw) {

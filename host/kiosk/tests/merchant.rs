@@ -369,27 +369,29 @@ async fn a_pin_may_allow_further_payments_to_the_same_merchant() {
         device.post(&format!("/api/payments/{id}/confirm"), &body).await
     };
     let mut ids = Vec::new();
-    for at in 0..5 {
+    for at in 0..8 {
         let order = format!("S-{at}");
         ids.push(shop.make(&order, tea(&order)).await["id"].as_str().unwrap().to_owned());
     }
     is(&confirm(&mut device, &ids[0], json!({})).await, 403, "pin-required");
     is(&confirm(&mut device, &ids[0], json!({"pin": "1111"})).await, 403, "denied");
     is(
-        &confirm(&mut device, &ids[0], json!({"pin": "2468", "spending": "501.00"})).await,
+        &confirm(&mut device, &ids[0], json!({"pin": "2468", "spending": "30.00"})).await,
         400,
         "invalid",
     );
     assert_eq!(
-        confirm(&mut device, &ids[0], json!({"pin": "2468", "spending": "30.00"}))
+        confirm(&mut device, &ids[0], json!({"pin": "2468", "spending": "50.00"}))
             .await
             .status,
         200
     );
-    // Two more fit, without PIN and without a sheet; a third one does not.
+    // Four more fit, without PIN and with or without a sheet; a fifth one does not.
     let bare = json!({"amount": "12.00", "currency": "CNY"});
     assert_eq!(confirm(&mut device, &ids[1], json!({})).await.status, 200);
-    assert_eq!(device.post(&format!("/api/payments/{}/confirm", ids[2]), &bare).await.status, 200);
+    for id in &ids[5..8] {
+        assert_eq!(device.post(&format!("/api/payments/{id}/confirm"), &bare).await.status, 200);
+    }
     is(&confirm(&mut device, &ids[3], json!({})).await, 403, "pin-required");
     is(
         &device.post(&format!("/api/payments/{}/confirm", ids[3]), &bare).await,
@@ -408,13 +410,13 @@ async fn a_pin_may_allow_further_payments_to_the_same_merchant() {
     );
     // Another seat of the same person has no part in it.
     assert_eq!(
-        confirm(&mut device, &ids[3], json!({"pin": "2468", "spending": "30.00"}))
+        confirm(&mut device, &ids[3], json!({"pin": "2468", "spending": "50.00"}))
             .await
             .status,
         200
     );
     let terms = device.get(&format!("/api/payments/{}", ids[4])).await.json();
-    assert_eq!((&terms["pin"], &terms["terms"]["spendingLeft"]), (&json!(false), &json!("30.00")));
+    assert_eq!((&terms["pin"], &terms["terms"]["spendingLeft"]), (&json!(false), &json!("50.00")));
     is(&confirm(&mut device, &held, json!({})).await, 403, "pin-required");
     let mut elsewhere = shop.kiosk.device();
     assert_eq!(
@@ -422,7 +424,40 @@ async fn a_pin_may_allow_further_payments_to_the_same_merchant() {
         200
     );
     is(&confirm(&mut elsewhere, &ids[4], json!({})).await, 403, "pin-required");
-    assert_eq!(shop.holds(), 4 * 1_200);
+    assert_eq!(elsewhere.get("/api/person/spending").await.json()["spending"], json!([]));
+    assert_eq!(shop.holds(), 6 * 1_200);
+    // It is seen at its seat, and ended there, by nobody else.
+    let stands = device.get("/api/person/spending").await.json()["spending"].clone();
+    assert_eq!(
+        (stands.as_array().map(Vec::len), &stands[0]["limit"], &stands[0]["left"]),
+        (Some(1), &json!("50.00"), &json!("50.00")),
+        "{stands}"
+    );
+    let end = json!({"id": stands[0]["id"]});
+    is(&elsewhere.post("/api/person/spending/end", &end).await, 404, "not-found");
+    assert_eq!(device.post("/api/person/spending/end", &end).await.status, 200);
+    is(&device.post("/api/person/spending/end", &end).await, 404, "not-found");
+    is(&confirm(&mut device, &ids[4], json!({})).await, 403, "pin-required");
+    // Whoever guesses the PIN elsewhere ends it too, and so does leaving: what was spent stands in the person's chain.
+    assert_eq!(
+        confirm(&mut device, &ids[4], json!({"pin": "2468", "spending": "50.00"}))
+            .await
+            .status,
+        200
+    );
+    for _ in 0..5 {
+        is(&confirm(&mut elsewhere, &ids[2], json!({"pin": "0000"})).await, 403, "denied");
+    }
+    assert_eq!(device.get("/api/person/spending").await.json()["spending"], json!([]));
+    is(&confirm(&mut device, &ids[2], json!({})).await, 403, "pin-required");
+    let audit = device.get("/api/person/audit").await.json();
+    let notes = audit["records"].as_array().unwrap().iter();
+    let ended: Vec<&Value> = notes
+        .filter(|note| note["act"] == "spending.ended")
+        .map(|note| &note["amount"])
+        .collect();
+    assert_eq!(ended.len(), 3, "{ended:?}");
+    assert_eq!(shop.holds(), 7 * 1_200);
     shop.kiosk.server.stop().await;
 }
 
@@ -592,6 +627,61 @@ async fn notifications_are_signed_and_tried_again() {
     );
     // Somebody who invents a notification changes nothing: what counts is asked of the host.
     assert_eq!(shop.get(&format!("/v1/payment_intents/{id}")).await.json()["captured"], "12.00");
+    shop.kiosk.server.stop().await;
+}
+
+/// What was delivered or given up is sent once more when the operator says so, under the same id.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_sees_deliveries_and_has_one_sent_again() {
+    let mut shop = Shop::open(|config| config.notify_private = true).await;
+    let (url, mut heard) = receiver(&[]).await;
+    let mut body = tea("N-2");
+    body["notify_url"] = json!(url);
+    let id = shop.make("N-2", body).await["id"].as_str().unwrap().to_owned();
+    let mut person = shop.kiosk.visitor().await;
+    assert_eq!(pay(&mut person, &id, "12.00").await.status, 200);
+    let mut got = async || tokio::time::timeout(Duration::from_secs(60), heard.recv()).await.unwrap().unwrap();
+    let first = got().await;
+    let event = header(&first.0, "webhook-id").to_owned();
+    let services = Arc::clone(shop.kiosk.host.services());
+    let attempts = |count: usize| {
+        let (services, event) = (Arc::clone(&services), event.clone());
+        until("the attempt is in the log", move || {
+            let log = services.notification(&stall(), &event);
+            log.is_ok_and(|log| log.attempts.len() == count && log.delivery == "delivered")
+        })
+    };
+    attempts(1).await;
+    let mut operator = shop.kiosk.operator().await;
+    let path = format!("/api/operator/merchants/events?publisher={}&merchant=stall", stall().publisher);
+    let seen = operator.get(&path).await.json();
+    assert_eq!(
+        (&seen["events"][0]["id"], &seen["events"][0]["delivery"], &seen["more"]),
+        (&json!(event), &json!("delivered"), &json!(false)),
+        "{seen}"
+    );
+    let again = json!({"publisher": stall().publisher, "merchant": "stall", "id": event});
+    let retried = operator.post("/api/operator/merchants/events/retry", &again).await;
+    assert_eq!(
+        (retried.status, &retried.json()["delivery"]),
+        (200, &json!("pending")),
+        "{retried:?}"
+    );
+    let second = got().await;
+    assert_eq!(
+        (header(&second.0, "webhook-id"), &second.1),
+        (event.as_str(), &first.1),
+        "the same once more"
+    );
+    attempts(2).await;
+    // Another merchant's is none of that one's.
+    let wrong = json!({"publisher": stall().publisher, "merchant": "other", "id": event});
+    is(
+        &operator.post("/api/operator/merchants/events/retry", &wrong).await,
+        404,
+        "not-found",
+    );
+    assert!(heard.try_recv().is_err(), "nothing was sent for that");
     shop.kiosk.server.stop().await;
 }
 

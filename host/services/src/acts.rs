@@ -34,6 +34,9 @@ impl Services {
         if action == "claim" {
             return self.claim(caller, order_no).await;
         }
+        if let Some(done) = self.act_on_collected(caller, order_no, action, options).await? {
+            return Ok(done);
+        }
         let wish = Move::parse(action, options)?;
         let order = self.snapshot(&caller.program, order_no).ok_or_else(|| no_order(order_no))?;
         let parts = self.may(caller, order_no, &wish, &order)?;
@@ -129,6 +132,12 @@ impl Services {
     }
 
     pub(crate) async fn lookup(&self, caller: &Caller, order_no: &str) -> Result<Fields, Failure> {
+        let collected = || self.lookup_collected(&self.state.read(), caller, order_no);
+        if collected().is_some() {
+            // What is answered waits for the disk.
+            self.commit(|_, _| Ok((Vec::new(), ()))).await?;
+            return collected().ok_or_else(|| no_order(order_no));
+        }
         let (caller, order_no) = (caller.clone(), order_no.to_owned());
         self.commit(move |state, _| {
             let order = state.order(&caller.program, &order_no);

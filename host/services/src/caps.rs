@@ -5,6 +5,7 @@ use crate::keys;
 use crate::outcomes::fields_of;
 use crate::services::{Services, not_found, store_failure};
 use crate::sessions::Live;
+use crate::spending::SpendsAt;
 use async_trait::async_trait;
 use std::sync::Arc;
 use youji_api::caller::Caller;
@@ -95,7 +96,7 @@ impl Capabilities for Services {
         let Some(live) = self.live.lock().remove(&caller.session) else {
             return Left::default();
         };
-        self.note_ended(&caller.person, live.spending).await;
+        self.end_spendings_at(SpendsAt::Session(caller.session)).await;
         let counts = [
             ("watches", live.watches.len()),
             ("timers", live.timers.len()),

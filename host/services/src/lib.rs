@@ -94,5 +94,5 @@ pub use model::{ConsentRow, Counter, DayCounts, Erased, InProgram, LogLine, Merc
 pub use money::CURRENCIES;
 pub use profile::PROFILE_FIELDS;
 pub use services::{OpenError, Services};
-pub use spending::Spending;
+pub use spending::{SeatId, Spending, SpendsAt};
 pub use statement::{ExportFormat, Statement, StatementLine};

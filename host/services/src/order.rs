@@ -81,6 +81,8 @@ pub(crate) struct Terms {
     pub(crate) capture_at_expiry: bool,
     /// Name and size.
     pub(crate) pool: Option<(String, u32)>,
+    /// The code that a customer shows: they pay, not whoever asks.
+    pub(crate) code: Option<String>,
     /// How many shares, and whether they are drawn at random.
     pub(crate) shares: Option<(u32, bool)>,
 }
@@ -244,6 +246,7 @@ fn terms(order: &Order, now: u64) -> Result<Terms, Failure> {
                 terms.mode =
                     mode.ok_or_else(|| unsupported(format!("mode \"{value}\": pay, escrow, deposit, pool, packet or payout expected")))?;
             }
+            "code" => terms.code = Some(text(name, value, 32)?),
             "to" => terms.to = Some(text(name, value, 64)?),
             "fee" => terms.fee = number(name, value)?,
             "hold-until-at" => said.until = Some(number(name, value)?),
@@ -329,6 +332,13 @@ fn parts(terms: &mut Terms, said: Said) -> Result<(), Failure> {
 /// What payee, amount and mode say together.
 fn coherent(order: &Order, terms: &Terms) -> Result<(), Failure> {
     let (mode, merchant) = (terms.mode, !order.merchant.is_empty());
+    if terms.code.is_some()
+        && let Some((other, _)) = order.options.iter().find(|(name, _)| !matches!(*name, "code" | "purpose"))
+    {
+        return Err(invalid(format!(
+            "option \"{other}\": with \"code\" something is simply paid to a merchant, and only \"purpose\" is said beside it"
+        )));
+    }
     if terms.same_row() {
         return Err(invalid(
             "\"record\" and \"claims\" name one row; a record is bound by \"record-version\"",

@@ -35,6 +35,9 @@ struct Payee {
 impl Services {
     pub(crate) async fn pay(&self, caller: &Caller, order: Order) -> Result<Reply, Failure> {
         let terms = order::check(&order, &self.config.limits, &self.config.currency, self.now())?;
+        if let Some(code) = &terms.code {
+            return self.pay_with_code(caller, order, &terms, code).await;
+        }
         let content = order::canonical(&order)?;
         let hash = self.host.short(&[b"order", &content]);
         let payee = self.payee(caller, &order, &terms).await?;

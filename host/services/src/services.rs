@@ -100,6 +100,8 @@ pub struct Services {
     pub(crate) leaving: Mutex<BTreeSet<PersonId>>,
     /// Codes that people present to merchants.
     pub(crate) presented: Mutex<crate::trade::presented::Codes>,
+    /// What may be paid with a tap only.
+    pub(crate) spends: Mutex<crate::spending::Book>,
     /// Memory-hard hashes at once.
     pub(crate) hashing: Semaphore,
     pub(crate) compacting: Compacting,
@@ -171,6 +173,7 @@ impl Services {
             strangers: Mutex::default(),
             leaving: Mutex::default(),
             presented: Mutex::default(),
+            spends: Mutex::default(),
             hashing: Semaphore::new(2),
             compacting: Compacting::default(),
             taking: crate::outcomes::Taking::default(),

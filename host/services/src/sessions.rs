@@ -3,7 +3,6 @@
 use crate::acts::OpenAct;
 use crate::model::LogLine;
 use crate::payment::OpenOrder;
-use crate::spending::Allowed;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -20,8 +19,6 @@ pub(crate) struct Live {
     pub(crate) opening: HashSet<Ticket>,
     pub(crate) sheets: HashMap<SheetId, Asked>,
     pub(crate) log: VecDeque<LogLine>,
-    /// What the person allowed to be paid here with a tap only, oldest first.
-    pub(crate) spending: Vec<Allowed>,
 }
 
 impl Live {
@@ -34,7 +31,6 @@ impl Live {
             opening: HashSet::new(),
             sheets: HashMap::new(),
             log: VecDeque::new(),
-            spending: Vec::new(),
         }
     }
 }

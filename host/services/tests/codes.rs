@@ -8,7 +8,7 @@ use youji_api::Failure;
 use youji_package::EmvCode;
 use youji_package::emv::{Account, Initiation, Object};
 use youji_services::trade::{Agreed, Collected, Idempotency, MerchantId, NewIntent, PresentedState, Printed};
-use youji_services::{Merchant, Names, NewPerson, Person};
+use youji_services::{Merchant, Names, NewPerson, Person, SeatId};
 
 fn merchant() -> MerchantId {
     MerchantId::new("pub", "")
@@ -75,7 +75,7 @@ async fn a_merchants_code_moves_nothing_without_its_sheet_and_is_paid_once() {
     // Another amount under the same reference is another one.
     let altered = scan(&host, &printed("", Some(1), "Table 7"), None).await.unwrap().intent.unwrap();
     assert_ne!(altered.id, intent.id);
-    host.services.intent_sheet(&guest.id, &intent.id).await.unwrap();
+    host.services.intent_sheet(&guest.id, &intent.id, SeatId(1)).await.unwrap();
     // Agreed to another amount than is asked: nothing.
     for amount in ["36.01", "0.01", "36", "360.00"] {
         let refused = host.services.pay_intent(&guest.id, &intent.id, &agreed(amount), "").await;
@@ -239,6 +239,8 @@ async fn a_customers_code_is_good_once_for_a_minute() {
     let again = collect(&host, &tills[at].0, &shown.digits, &tills[at].1, 1_000).await.unwrap();
     assert!(matches!(&again, Collected::Paid { paid, .. } if paid.before), "{again:?}");
     assert_eq!(code_of(collect(&host, &tills[at].0, &shown.digits, "A9", 1_000).await), "code-used");
+    let altered = collect(&host, &tills[at].0, &shown.digits, &tills[at].1, 1_001).await;
+    assert_eq!(code_of(altered), "taken", "another amount under the same order");
     host.pass(Duration::from_secs(120));
     assert_eq!(code_of(collect(&host, &merchant(), &shown.digits, "A10", 1_000).await), "code-used");
     assert_eq!(host.balance(&guest), 19_000);
@@ -283,7 +285,7 @@ async fn more_than_the_limit_asks_the_person() {
     assert_eq!(host.services.presented(&guest.id), Some(PresentedState::Asks(intent.clone())));
     // The code is spent all the same.
     assert_eq!(code_of(collect(&host, &merchant(), &shown.digits, "C1", 1).await), "code-used");
-    host.services.intent_sheet(&guest.id, &intent).await.unwrap();
+    host.services.intent_sheet(&guest.id, &intent, SeatId(1)).await.unwrap();
     host.services.pay_intent(&guest.id, &intent, &agreed("200.01"), "").await.unwrap();
     assert_eq!(host.balance(&guest), 70_000 - 20_001);
     // Exactly the limit goes at once.

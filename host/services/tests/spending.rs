@@ -7,7 +7,8 @@ use std::time::Duration;
 use youji_api::call::Order;
 use youji_api::caller::Caller;
 use youji_api::{Answer, Call, Capabilities, Failure, Sheet, SheetKind, SheetTerms};
-use youji_services::{Merchant, Names, NewPerson, Person};
+use youji_services::trade::{Agreed, Idempotency, MerchantId, NewIntent, PaidIntent};
+use youji_services::{Merchant, Names, NewPerson, Person, SeatId, SpendsAt};
 
 const PIN: &str = "2468";
 
@@ -50,7 +51,11 @@ async fn pay(host: &Host, caller: &Caller, number: &str, amount: u64, answer: An
 }
 
 fn left(host: &Host, caller: &Caller) -> Vec<u64> {
-    host.services.spendings(caller.session).iter().map(|one| one.left).collect()
+    host.services
+        .spendings(SpendsAt::Session(caller.session))
+        .iter()
+        .map(|one| one.left)
+        .collect()
 }
 
 /// What the audit says of authorisations, with amounts.
@@ -200,7 +205,7 @@ async fn it_is_for_this_session_this_person_and_this_payee() {
             "pin-required",
             "session {n}"
         );
-        assert!(host.services.spendings(not.session).is_empty());
+        assert!(host.services.spendings(SpendsAt::Session(not.session)).is_empty());
     }
     // Another merchant of the same publisher.
     let mut for_stall = order("D2", 100);
@@ -218,8 +223,15 @@ async fn it_is_for_this_session_this_person_and_this_payee() {
     assert_eq!(host.answer(&caller, &sheet, with_pin("50.00")).await.unwrap_err().code, "invalid");
     assert_eq!(host.balance(&person), 1_000_000 - 100, "none of them was paid");
     // And nobody else ends it.
-    let id = host.services.spendings(caller.session)[0].id;
-    assert_eq!(host.services.end_spending(beside.session, id).await.unwrap_err().code, "not-found");
+    let id = host.services.spendings(SpendsAt::Session(caller.session))[0].id;
+    assert_eq!(
+        host.services
+            .end_spending(SpendsAt::Session(beside.session), id)
+            .await
+            .unwrap_err()
+            .code,
+        "not-found"
+    );
     pay(&host, &caller, "D4", 100, yes()).await.unwrap();
     assert_eq!(left(&host, &caller), [19_900]);
     host.check().await;
@@ -232,9 +244,16 @@ async fn it_ends_by_hand_with_the_session_at_a_lock_and_at_a_restart() {
     let caller = host.session(&person).await;
     pay(&host, &caller, "E0", 100, with_pin("50.00")).await.unwrap();
     // By hand.
-    let id = host.services.spendings(caller.session)[0].id;
-    host.services.end_spending(caller.session, id).await.unwrap();
-    assert_eq!(host.services.end_spending(caller.session, id).await.unwrap_err().code, "not-found");
+    let id = host.services.spendings(SpendsAt::Session(caller.session))[0].id;
+    host.services.end_spending(SpendsAt::Session(caller.session), id).await.unwrap();
+    assert_eq!(
+        host.services
+            .end_spending(SpendsAt::Session(caller.session), id)
+            .await
+            .unwrap_err()
+            .code,
+        "not-found"
+    );
     assert_eq!(pay(&host, &caller, "E1", 100, yes()).await.unwrap_err().code, "pin-required");
 
     // At a lock: somebody guesses the PIN.
@@ -250,7 +269,7 @@ async fn it_ends_by_hand_with_the_session_at_a_lock_and_at_a_restart() {
     pay(&host, &caller, "E3", 100, with_pin("50.00")).await.unwrap();
     pay(&host, &caller, "E4", 700, yes()).await.unwrap();
     host.services.ended(&caller, None).await;
-    assert!(host.services.spendings(caller.session).is_empty());
+    assert!(host.services.spendings(SpendsAt::Session(caller.session)).is_empty());
     let all = [opened(5_000), ended(0), opened(5_000), ended(0), opened(5_000), ended(700)];
     assert_eq!(notes(&host, &person).await, all);
 
@@ -316,4 +335,113 @@ async fn a_visitor_without_a_pin_is_offered_none() {
     };
     host.answer(&caller, &sheet, sly).await.unwrap();
     assert!(left(&host, &caller).is_empty());
+}
+
+/// What stands at a seat is for payments that no program asks for there, and the other way round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seats_and_a_sessions_authorisations_are_apart() {
+    let host = Host::new().await;
+    let (person, other) = (somebody(&host, "lin").await, somebody(&host, "wang").await);
+    let caller = host.session(&person).await;
+    let (seat, beside) = (SeatId(1), SeatId(2));
+    let make = async |number: &str, amount: u64| {
+        let new = NewIntent {
+            order: number.to_owned(),
+            description: "Noodles".to_owned(),
+            amount,
+            currency: "CNY".to_owned(),
+            ..NewIntent::default()
+        };
+        let again = Idempotency::new(number, &[number.as_bytes()]);
+        let made = host.services.make_intent(&MerchantId::new("pub", ""), new, &again).await;
+        made.unwrap().id
+    };
+    let agreed = |amount: &str| Agreed {
+        amount: amount.to_owned(),
+        currency: "CNY".to_owned(),
+    };
+    // In the session first: the seat has no part in it, though person and payee are the same.
+    pay(&host, &caller, "H0", 100, with_pin("50.00")).await.unwrap();
+    let first = make("H1", 100).await;
+    assert!(terms(&host.services.intent_sheet(&person.id, &first, seat).await.unwrap()).0);
+    assert_eq!(
+        host.services
+            .pay_intent_by_tap(&person.id, &first, &agreed("1.00"), seat)
+            .await
+            .unwrap(),
+        None
+    );
+    let bare = host.services.pay_intent_at(&person.id, &first, &agreed("1.00"), "", seat, "").await;
+    assert_eq!(bare.unwrap_err().code, "pin-required");
+    let invented = host
+        .services
+        .pay_intent_at(&person.id, &first, &agreed("1.00"), PIN, seat, "49.00")
+        .await;
+    assert_eq!(invented.unwrap_err().code, "invalid");
+    assert_eq!(host.balance(&person), 1_000_000 - 100, "none of these was paid");
+    host.services
+        .pay_intent_at(&person.id, &first, &agreed("1.00"), PIN, seat, "50.00")
+        .await
+        .unwrap();
+    let stands = |at: SpendsAt| host.services.spendings(at).iter().map(|one| one.left).collect::<Vec<_>>();
+    assert_eq!((stands(SpendsAt::Seat(seat)), left(&host, &caller)), (vec![5_000], vec![5_000]));
+
+    // Many at once spend the limit and no more; the larger sum asks; another seat and another person find nothing.
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(make(&format!("H2-{n}"), 1_500).await);
+    }
+    let said = agreed("15.00");
+    let all = ids.iter().map(|id| host.services.pay_intent_by_tap(&person.id, id, &said, seat));
+    let taps = futures_util::future::join_all(all).await;
+    let fresh = |tap: &&Result<Option<PaidIntent>, Failure>| matches!(tap, Ok(Some(paid)) if !paid.before);
+    assert_eq!(taps.iter().filter(fresh).count(), 3, "{taps:?}");
+    assert_eq!(stands(SpendsAt::Seat(seat)), [500]);
+    let last = make("H3", 501).await;
+    assert_eq!(
+        host.services
+            .pay_intent_by_tap(&person.id, &last, &agreed("5.01"), seat)
+            .await
+            .unwrap(),
+        None
+    );
+    let fits = make("H4", 500).await;
+    assert_eq!(
+        host.services
+            .pay_intent_by_tap(&person.id, &fits, &agreed("5.00"), beside)
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        host.services
+            .pay_intent_by_tap(&other.id, &fits, &agreed("5.00"), seat)
+            .await
+            .unwrap(),
+        None
+    );
+    // Another amount than the asked one moves nothing and gives back what it took.
+    let altered = host.services.pay_intent_by_tap(&person.id, &fits, &agreed("4.00"), seat).await;
+    assert_eq!(altered.unwrap_err().code, "conflict");
+    assert_eq!(stands(SpendsAt::Seat(seat)), [500]);
+    assert!(
+        host.services
+            .pay_intent_by_tap(&person.id, &fits, &agreed("5.00"), seat)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(stands(SpendsAt::Seat(seat)).is_empty(), "used up");
+    assert_eq!(left(&host, &caller), [5_000], "the session's is whole");
+    // A session's does not end at a seat, nor by a seat's end.
+    let id = host.services.spendings(SpendsAt::Session(caller.session))[0].id;
+    assert_eq!(
+        host.services.end_spending(SpendsAt::Seat(seat), id).await.unwrap_err().code,
+        "not-found"
+    );
+    host.services.end_spendings_at(SpendsAt::Seat(seat)).await;
+    assert_eq!(left(&host, &caller), [5_000]);
+    assert_eq!(notes(&host, &person).await, [opened(5_000), opened(5_000), ended(5_000)]);
+    assert_eq!(host.balance(&person), 1_000_000 - 100 - 100 - 4_500 - 500);
+    host.check().await;
 }

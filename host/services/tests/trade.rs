@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use youji_api::{Fields, SheetKind};
 use youji_services::trade::{Agreed, Attempt, EXPIRED, IDEMPOTENCY_MISMATCH, Idempotency, Intent, MerchantId, NewIntent, RETRIES_MS};
-use youji_services::{Merchant, Names, NewPerson, Person, Services};
+use youji_services::{Merchant, Names, NewPerson, Person, SeatId, Services};
 
 fn shop() -> MerchantId {
     MerchantId::new("pub", "stall")
@@ -213,7 +213,7 @@ async fn an_intent_is_paid_once_by_one_person_as_they_saw_it() {
     let host = host().await;
     let (one, other) = (host.visitor().await, host.visitor().await);
     let intent = made(&host.services, "A-1", 1_200).await;
-    let sheet = host.services.intent_sheet(&one.id, &intent.id).await.unwrap();
+    let sheet = host.services.intent_sheet(&one.id, &intent.id, SeatId(1)).await.unwrap();
     let SheetKind::Payment {
         payee,
         amount,
@@ -347,11 +347,87 @@ async fn what_is_canceled_or_late_is_not_paid() {
     assert_eq!(act(&host, &late.id, "refund", None, "r").await.unwrap_err(), "conflict");
     host.pass(Duration::from_secs(30 * 60));
     assert_eq!(pay(&late.id).await.unwrap_err().code, EXPIRED);
-    assert_eq!(host.services.intent_sheet(&person.id, &late.id).await.unwrap_err().code, EXPIRED);
+    assert_eq!(
+        host.services.intent_sheet(&person.id, &late.id, SeatId(1)).await.unwrap_err().code,
+        EXPIRED
+    );
     // The scheduler closes it, also after a restart.
     let later = host.killed().await;
     common::until_async(async || later.services.intent(&shop(), &late.id).await.unwrap().reason == "expired").await;
     assert_eq!(holds(&host), 0);
+    host.check().await;
+}
+
+/// Its merchant takes it back in the moment in which it is paid: one of the two happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_canceled_while_it_is_paid_is_one_of_the_two() {
+    let host = host().await;
+    let person = host.visitor().await;
+    let mut both = [0_u64; 2];
+    for round in 0..60_u64 {
+        let intent = made(&host.services, &format!("C-{round}"), 100).await;
+        let said = agreed("1.00");
+        let pay = host.services.pay_intent(&person.id, &intent.id, &said, "");
+        let key = format!("cancel-{round}");
+        let cancel = act(&host, &intent.id, "cancel", None, &key);
+        let (paid, canceled) = match round % 2 {
+            0 => tokio::join!(pay, cancel),
+            _ => {
+                let (canceled, paid) = tokio::join!(cancel, pay);
+                (paid, canceled)
+            }
+        };
+        assert_ne!(paid.is_ok(), canceled.is_ok(), "round {round}: {paid:?} {canceled:?}");
+        both[usize::from(paid.is_ok())] += 1;
+        let now = host.services.intent(&shop(), &intent.id).await.unwrap();
+        assert_eq!(now.state, if paid.is_ok() { "succeeded" } else { "canceled" }, "round {round}");
+        assert_eq!(
+            (host.balance(&person), holds(&host)),
+            (20_000 - 100 * both[1], 100 * both[1]),
+            "round {round}"
+        );
+    }
+    eprintln!("canceled and paid: {both:?}");
+    host.check().await;
+}
+
+/// Two different requests under one `Idempotency-Key` at once: one of them is carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_idempotency_key_is_for_one_request_also_at_once() {
+    let host = host().await;
+    let person = host.visitor().await;
+    let mut given_back = 0;
+    for round in 0..30 {
+        // Two intents.
+        let (one, other) = (format!("K-{round}-a"), format!("K-{round}-b"));
+        let name = format!("make-{round}");
+        let (first, second) = (key(&name, &one), key(&name, &other));
+        let shop = shop();
+        let (left, right) = tokio::join!(
+            host.services.make_intent(&shop, new(&one, 100), &first),
+            host.services.make_intent(&shop, new(&other, 100), &second)
+        );
+        assert_ne!(left.is_ok(), right.is_ok(), "round {round}: {left:?} {right:?}");
+        let (made_one, refused) = match (left, right) {
+            (Ok(made), Err(refused)) | (Err(refused), Ok(made)) => (made, refused),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused.code, IDEMPOTENCY_MISMATCH);
+        // Two refunds, of different intents.
+        let another = made(&host.services, &format!("K-{round}-c"), 100).await;
+        for intent in [&made_one, &another] {
+            host.services.pay_intent(&person.id, &intent.id, &agreed("1.00"), "").await.unwrap();
+        }
+        let name = format!("refund-{round}");
+        let (left, right) = tokio::join!(
+            act(&host, &made_one.id, "refund", Some(1), &name),
+            act(&host, &another.id, "refund", Some(1), &name)
+        );
+        given_back += 1;
+        assert_ne!(left.is_ok(), right.is_ok(), "round {round}: {left:?} {right:?}");
+        assert_eq!(left.err().or(right.err()).as_deref(), Some(IDEMPOTENCY_MISMATCH), "round {round}");
+        assert_eq!(holds(&host), 200 * (round + 1) - given_back, "round {round}");
+    }
     host.check().await;
 }
 

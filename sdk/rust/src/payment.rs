@@ -88,6 +88,12 @@ impl Order {
         self
     }
 
+    /// Collected from a customer by the 18 digits that they show (what a scan of their screen gives): they pay, not whoever sits here. For
+    /// staff. Beside it only a purpose is said. What asks the customer first ends as [`PayState::Pending`]; look the order up.
+    pub fn code(self, digits: impl Into<String>) -> Self {
+        self.option("code", digits)
+    }
+
     /// Any other option of the contract.
     pub fn option(mut self, name: &str, value: impl Into<String>) -> Self {
         self.options = self.options.text(name, value);

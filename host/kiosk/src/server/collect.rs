@@ -1,4 +1,4 @@
-//! A merchant's server collects with the code that a customer presents.
+//! A merchant's server, or its staff, collects with the code that a customer presents.
 
 use super::App;
 use super::extract::Object;
@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use youji_api::codes;
-use youji_services::trade::{CODE_USED, Collected, EXPIRED, NewIntent};
+use youji_services::trade::{CODE_USED, Collected, EXPIRED, Idempotency, MerchantId, NewIntent};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CollectBody {
+pub(crate) struct NewCollect {
     /// 18 digits, with spaces or without.
-    code: String,
-    order: String,
-    description: String,
-    amount: String,
-    currency: String,
+    pub(super) code: String,
+    pub(super) order: String,
+    pub(super) description: String,
+    pub(super) amount: String,
+    pub(super) currency: String,
     #[serde(default)]
-    notify_url: Option<String>,
+    pub(super) notify_url: Option<String>,
 }
 
 /// Answers what was paid, or that the customer is being asked.
@@ -32,10 +32,15 @@ pub(crate) async fn collect(
     State(app): State<Arc<App>>,
     Extension(AsMerchant(merchant)): Extension<AsMerchant>,
     headers: HeaderMap,
-    Object(body): Object<CollectBody>,
+    Object(body): Object<NewCollect>,
 ) -> Result<Json<Value>, Problem> {
     let content = serde_json::to_vec(&body).unwrap_or_default();
     let again = again(&headers, &[b"collect", &content])?;
+    collected(app, merchant, body, again).await
+}
+
+/// The same for whoever may collect for that merchant.
+pub(super) async fn collected(app: Arc<App>, merchant: MerchantId, body: NewCollect, again: Idempotency) -> Result<Json<Value>, Problem> {
     let currency = app.host.config.currency.clone();
     let new = NewIntent {
         amount: amount("amount", &body.amount, &currency)?,

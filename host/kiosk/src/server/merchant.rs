@@ -293,15 +293,15 @@ pub(crate) async fn receipt(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    amount: Option<String>,
+    pub(super) amount: Option<String>,
     #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
-    last: Option<bool>,
+    pub(super) last: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
+    pub(super) reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tracking: Option<String>,
+    pub(super) tracking: Option<String>,
 }
 
 async fn act(
@@ -314,6 +314,21 @@ async fn act(
 ) -> Result<Json<Value>, Problem> {
     let content = serde_json::to_vec(&body).unwrap_or_default();
     let again = again(&headers, &[action.as_bytes(), id.as_bytes(), &content])?;
+    let options = options_of(&app, action, body, &again)?;
+    complete(async move {
+        let intent = app
+            .host
+            .services
+            .act_on_intent(&merchant, &id, action, &options, &again)
+            .await
+            .map_err(said)?;
+        Ok(Json(json!(shown(&app, &intent))))
+    })
+    .await
+}
+
+/// What an action says, as mini-programs say it too.
+pub(super) fn options_of(app: &App, action: &str, body: ActBody, again: &Idempotency) -> Result<Fields, Problem> {
     let mut options = Fields::new();
     if let Some(text) = &body.amount {
         let amount = amount("amount", text, &app.host.config.currency)?;
@@ -333,16 +348,7 @@ async fn act(
             options.set(name, text);
         }
     }
-    complete(async move {
-        let intent = app
-            .host
-            .services
-            .act_on_intent(&merchant, &id, action, &options, &again)
-            .await
-            .map_err(said)?;
-        Ok(Json(json!(shown(&app, &intent))))
-    })
-    .await
+    Ok(options)
 }
 
 macro_rules! action {
@@ -466,6 +472,41 @@ pub(crate) async fn keys(State(app): State<Arc<App>>, Object(body): Object<KeyBo
             }
         };
         Ok(Json(answer))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeliveriesQuery {
+    publisher: String,
+    #[serde(default)]
+    merchant: String,
+    #[serde(default)]
+    before: Option<String>,
+}
+
+/// Notifications of a merchant, newest first, with every attempt to deliver them.
+pub(crate) async fn deliveries(State(app): State<Arc<App>>, Query(query): Query<DeliveriesQuery>) -> Result<Json<Value>, Problem> {
+    let merchant = MerchantId::new(query.publisher.as_str(), query.merchant);
+    let events = app.host.services.notifications(&merchant, query.before.as_deref(), LIST_USUAL)?;
+    Ok(Json(json!({"more": events.len() == LIST_USUAL, "events": events})))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RetryBody {
+    publisher: String,
+    #[serde(default)]
+    merchant: String,
+    id: String,
+}
+
+/// Sends a notification once more, now.
+pub(crate) async fn retry(State(app): State<Arc<App>>, Object(body): Object<RetryBody>) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        let merchant = MerchantId::new(body.publisher.as_str(), body.merchant);
+        let event = app.host.services.retry_notification(&merchant, &body.id).await?;
+        app.host.record("operator", json!({"action": "notification-retry"}));
+        Ok(Json(json!(event)))
     })
     .await
 }

@@ -34,6 +34,7 @@ mod privacy;
 pub mod routes;
 mod seats;
 mod socket;
+mod staff;
 mod token;
 mod visit;
 

@@ -5,15 +5,16 @@ use super::extract::Object;
 use super::guard::AtSeat;
 use super::person::at;
 use super::visit::complete;
-use crate::money::{decimal, minor};
+use crate::money::decimal;
 use crate::problem::Problem;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use youji_api::{Failure, Sheet, SheetId, SheetKind, codes};
+use std::time::Instant;
+use youji_api::{Sheet, SheetId};
+use youji_services::SpendsAt;
 use youji_services::trade::Agreed;
 
 pub(crate) async fn sheet(
@@ -22,34 +23,7 @@ pub(crate) async fn sheet(
     Path(id): Path<String>,
 ) -> Result<Json<Sheet>, Problem> {
     at(&app, &seat)?;
-    let services = &app.host.services;
-    let mut sheet = services.intent_sheet(&seat.person, &id).await?;
-    let (merchant, simply) = services.payee_of_intent(&id)?;
-    if simply
-        && let SheetKind::Payment {
-            amount,
-            currency,
-            pin,
-            terms,
-            ..
-        } = &mut sheet.kind
-        && *pin
-    {
-        let (now, cost) = (Instant::now(), minor(amount, currency).unwrap_or(u64::MAX));
-        let (limits, age) = services.spending_offers();
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        match seat.pays.lock().covering(&merchant, cost, now) {
-            Some((left, until)) => {
-                *pin = false;
-                terms.spending_left = decimal(left, currency);
-                terms.spending_until = app.host.config.clock.now_ms().saturating_add(milliseconds(until - now));
-            }
-            None => {
-                terms.spending_limits = limits.into_iter().map(|limit| decimal(limit, currency)).collect();
-                terms.spending_ms = milliseconds(age);
-            }
-        }
-    }
+    let sheet = app.host.services.intent_sheet(&seat.person, &id, seat.id).await?;
     seat.pays.lock().shown(sheet.id, id);
     seat.touch();
     Ok(Json(sheet))
@@ -65,7 +39,8 @@ pub(crate) struct ConfirmBody {
     currency: String,
     #[serde(default)]
     pin: String,
-    /// Decimal: with the PIN, further payments to this merchant at this seat need none, up to this in all, for a few minutes.
+    /// One of the sheet's limits: with the PIN, further payments to this merchant at this seat need none, up to this in all, for a few
+    /// minutes.
     #[serde(default)]
     spending: Option<String>,
 }
@@ -109,64 +84,27 @@ pub(crate) async fn confirm(
             ));
         }
     }
-    let wanted = match &body.spending {
-        None => None,
-        Some(text) if text.is_empty() => None,
-        Some(text) => {
-            let most = services.spending_offers().0.last().copied().unwrap_or(0);
-            let limit = minor(text, &currency).filter(|limit| *limit > 0 && *limit <= most);
-            Some(limit.ok_or_else(|| {
-                Problem::new(
-                    400,
-                    codes::INVALID,
-                    "Not a limit",
-                    format!(
-                        "\"spending\": more than nothing and at most {} {currency} was expected; nothing was moved.",
-                        decimal(most, &currency)
-                    ),
-                    "Choose a smaller limit, or leave it out.",
-                )
-            })?)
-        }
-    };
     complete(async move {
-        let (merchant, simply) = services.payee_of_intent(&id)?;
-        let cost = minor(&agreed.amount, &currency).unwrap_or(u64::MAX);
-        let taken = match body.pin.is_empty() && simply {
-            true => seat.pays.lock().take(&merchant, cost, now),
+        let tapped = match body.pin.is_empty() {
+            true => services.pay_intent_by_tap(&seat.person, &id, &agreed, seat.id).await?,
             false => None,
         };
-        let done = match taken {
-            Some(_) => services.pay_intent_authorised(&seat.person, &id, &agreed).await,
+        let paid = match tapped {
+            Some(paid) => paid,
             None if body.sheet.is_none() => return Err(unshown()),
-            None if body.pin.is_empty() && services.asks_for_pin(&seat.person) => {
-                return Err(Problem::from(Failure::new(
-                    codes::PIN_REQUIRED,
-                    "this payment needs the PIN: no spending authorisation at this seat covers it; nothing was moved",
-                )));
+            None => {
+                let spending = body.spending.as_deref().unwrap_or_default();
+                services
+                    .pay_intent_at(&seat.person, &id, &agreed, &body.pin, seat.id, spending)
+                    .await?
             }
-            None => services.pay_intent(&seat.person, &id, &agreed, &body.pin).await,
         };
-        // What may have moved counts as spent.
-        let spent = match &done {
-            Ok(paid) => !paid.before,
-            Err(failure) => failure.code == codes::IN_DOUBT,
-        };
-        if let Some(taken) = taken.filter(|_| !spent) {
-            seat.pays.lock().give_back(taken);
+        // Somebody who left meanwhile allows nothing any more.
+        if *seat.over().borrow() {
+            services.end_spendings_at(SpendsAt::Seat(seat.id)).await;
         }
-        let paid = done?;
         if let Some(sheet) = body.sheet {
             seat.pays.lock().answered(sheet);
-        }
-        if let Some(limit) = wanted
-            && taken.is_none()
-            && simply
-            && !paid.before
-            && services.asks_for_pin(&seat.person)
-        {
-            let age = services.open_spending_for(&seat.person, &merchant, limit).await?;
-            seat.pays.lock().allow(merchant, limit, Instant::now() + age);
         }
         Ok(Json(json!({
             "state": paid.state,

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use youji_api::ProgramId;
+use youji_api::{ProgramId, SheetId};
 use youji_runtime::EndReason;
 use youji_services::trade::MerchantId;
-use youji_services::{Message, Names, Person, Spending};
+use youji_services::{Message, Names, Person, Spending, SpendsAt};
 
 pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
     let publishers = host.registry.publishers();
@@ -104,6 +104,31 @@ pub(crate) fn spending_json(standing: &[Spending], now: u64, language: &str) -> 
     standing.iter().map(line).collect()
 }
 
+/// What may be paid at this seat with a tap only, where no program asks for it.
+pub(crate) async fn spending(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Result<Json<Value>, Problem> {
+    let person = at(&app, &seat)?;
+    let standing = app.host.services.spendings(SpendsAt::Seat(seat.id));
+    let now = app.host.config.clock.now_ms();
+    Ok(Json(json!({"spending": spending_json(&standing, now, &person.language)})))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct EndBody {
+    id: SheetId,
+}
+
+pub(crate) async fn end_spending(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Object(body): Object<EndBody>,
+) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        app.host.services.end_spending(SpendsAt::Seat(seat.id), body.id).await?;
+        Ok(Json(json!({})))
+    })
+    .await
+}
+
 #[derive(Deserialize)]
 pub(crate) struct After {
     #[serde(default)]
@@ -147,7 +172,17 @@ pub(crate) async fn receipts(State(app): State<Arc<App>>, Extension(AtSeat(seat)
     let receipts: Vec<Value> = receipts
         .into_iter()
         .map(|receipt| {
+            let held = app.host.services.held_now(&seat.person, &receipt).map(|held| {
+                json!({
+                    "payment": held.intent,
+                    "mode": held.mode,
+                    "amount": decimal(held.amount, &receipt.currency),
+                    "currency": receipt.currency,
+                    "disputed": held.disputed,
+                })
+            });
             json!({
+                "held": held,
                 "receipt": receipt.receipt,
                 "payee": receipt.payee.in_language(&person.language),
                 "amount": decimal(receipt.amount, &receipt.currency),
@@ -247,6 +282,7 @@ pub(crate) async fn end_seat(app: &Arc<App>, seat: &Arc<Seat>, reason: EndReason
     };
     let unloaded = sessions.len();
     app.host.services.withdraw_presented(&seat.person);
+    app.host.services.end_spendings_at(SpendsAt::Seat(seat.id)).await;
     futures_util::future::join_all(sessions.iter().map(|here| here.session.close(reason))).await;
     app.seats.remove(seat);
     let mut erased = json!({});

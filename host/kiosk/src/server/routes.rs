@@ -1,6 +1,6 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, socket, token, visit};
+use super::{App, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, socket, staff, token, visit};
 use crate::problem::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -79,6 +79,8 @@ fn table() -> Vec<Entry> {
             get(person::consents),
         ),
         act("/api/person/consents", Person, post(person::set_consent)),
+        read("/api/person/spending", Person, get(person::spending)),
+        act("/api/person/spending/end", Person, post(person::end_spending)),
         read("/api/person/programs", Person, get(privacy::programs)),
         read("/api/person/audit", Person, get(privacy::audit)),
         read("/api/person/export", Person, get(privacy::export)),
@@ -111,6 +113,12 @@ fn table() -> Vec<Entry> {
         read("/api/operator/posters", Operator, get(operate::posters)),
         read("/api/operator/merchants", Operator, get(merchant::all)),
         act("/api/operator/merchants/keys", Operator, post(merchant::keys)),
+        read("/api/operator/merchants/events", Operator, get(merchant::deliveries)),
+        act("/api/operator/merchants/events/retry", Operator, post(merchant::retry)),
+        read("/api/staff", Person, get(staff::counters)),
+        act("/api/staff/collect", Person, post(staff::collect)),
+        read("/api/staff/payments", Person, get(staff::payments)),
+        act("/api/staff/payments/{id}", Person, post(staff::act)),
         read("/api/payments/{id}", Person, get(payments::sheet)),
         act("/api/payments/{id}/confirm", Person, post(payments::confirm)),
         act("/api/payments/{id}/release", Person, post(payments::release)),

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use youji_api::{PersonId, SessionId, codes};
 use youji_runtime::{Ended, Session};
+use youji_services::SeatId;
 
 /// Ended sessions whose end a screen that was away can still be told.
 const ENDED_KEPT: usize = 8;
@@ -25,6 +26,8 @@ const PHONE: u32 = 30;
 /// A device with a person at it.
 pub(crate) struct Seat {
     token: [u8; 32],
+    /// A part of the token's hash, so that no seat gets another one's.
+    pub(crate) id: SeatId,
     pub(crate) person: PersonId,
     pub(crate) visitor: bool,
     /// The kiosk's own screen, not a phone on the network.
@@ -283,8 +286,10 @@ impl Place {
     /// Somebody sits down.
     pub(crate) fn sit(self, person: PersonId, visitor: bool, kiosk: bool) -> Token {
         let Place { kept, token } = self;
+        let (id, _) = token.hash.split_at(16);
         let seat = Arc::new(Seat {
             token: token.hash,
+            id: SeatId(id.iter().fold(0, |id, byte| id << 8 | u128::from(*byte))),
             person,
             visitor,
             kiosk,

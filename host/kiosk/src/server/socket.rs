@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use youji_api::{Answer, OpenTarget, SessionId, Sheet, SheetId, Ticket};
 use youji_runtime::{Ack, EndReason, Feed, Session, UiEvent, Update};
-use youji_services::{Mail, Mailbox};
+use youji_services::{Mail, Mailbox, SpendsAt};
 
 /// How long a page may take to say hello.
 const HELLO: Duration = Duration::from_secs(10);
@@ -388,7 +388,7 @@ impl Line<'_> {
             FromPage::EndSpending { id } => {
                 let (app, session) = (Arc::clone(self.app), session.id());
                 tokio::spawn(async move {
-                    if let Err(failure) = app.host.services.end_spending(session, id).await {
+                    if let Err(failure) = app.host.services.end_spending(SpendsAt::Session(session), id).await {
                         tracing::debug!(code = failure.code, "a spending authorisation");
                     }
                 });
@@ -534,7 +534,7 @@ impl Line<'_> {
         }
         if state.spending != self.known.spending {
             self.known.spending = state.spending;
-            let standing = self.app.host.services.spendings(self.session.id());
+            let standing = self.app.host.services.spendings(SpendsAt::Session(self.session.id()));
             let now = self.app.host.config.clock.now_ms();
             let spending = spending_json(&standing, now, &self.screen.language());
             send(socket, &ToPage::Spending { spending }).await?;

@@ -106,6 +106,11 @@ impl Services {
         self.host.number(&[b"answer", program.as_str().as_bytes(), key.as_bytes()])
     }
 
+    /// How a merchant's intent with that number is named, made or not.
+    pub(crate) fn intent_id(&self, program: &ProgramId, order: &str) -> String {
+        self.host.short(&[b"intent", program.as_str().as_bytes(), order.as_bytes()])
+    }
+
     /// What becomes of the money of an intent that is paid at that moment.
     pub(crate) fn intent_terms(&self, order: &Order, now: u64) -> Result<Terms, Failure> {
         order::check(order, &self.config.limits, &self.config.currency, now)
@@ -122,7 +127,7 @@ impl Services {
         let program = merchant.program();
         let (answer, asked) = (self.answer_id(&program, &again.key), again.short());
         check_name("order", &new.order, 64)?;
-        let id = self.host.short(&[b"intent", program.as_str().as_bytes(), new.order.as_bytes()]);
+        let id = self.intent_id(&program, &new.order);
         // Before anything else is looked at: what was right when it was asked first may be too late now.
         if was_answered(&self.state.read(), answer, asked)? {
             return self.first_intent(merchant, &id).await;

@@ -13,9 +13,11 @@
 //! | `act` | capture, cancel, refund and ship by the merchant; release and dispute by the payer |
 //! | `scanned` | a merchant's printed payment code, scanned by a person |
 //! | `presented` | codes that a person presents and a merchant collects with |
+//! | `counter` | staff who collect with such codes, in a program or at their seat |
 //! | `notices` | notifications: what is due, what came of it |
 
 pub(crate) mod act;
+pub(crate) mod counter;
 pub(crate) mod keys;
 pub(crate) mod make;
 pub(crate) mod notices;
@@ -27,11 +29,11 @@ pub(crate) mod view;
 
 pub use keys::MerchantKey;
 pub use make::{IDEMPOTENCY_MISMATCH, NewIntent};
-pub use notices::{Attempt, DueNotification, Notification, RETRIES_MS};
+pub use notices::{ATTEMPTS_MOST, Attempt, DueNotification, Notification, RETRIES_MS};
 pub use pay::{Agreed, EXPIRED, PaidIntent};
 pub use presented::{CODE_USED, Collected, PRESENTED_DIGITS, PRESENTED_MS, Presented, PresentedState};
 pub use scanned::{FOREIGN_SCHEME, Printed, Scanned};
-pub use view::{Intent, IntentLine, IntentRefund};
+pub use view::{Held, Intent, IntentLine, IntentRefund};
 
 use sha2::{Digest, Sha256};
 use youji_api::{ProgramId, PublisherId};

@@ -4,7 +4,7 @@ use super::MerchantId;
 use super::state::TradeChange;
 use crate::change::Change;
 use crate::money;
-use crate::services::{Services, not_found};
+use crate::services::{Services, limit, not_found};
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -33,6 +33,9 @@ pub const RETRIES_MS: [u64; 15] = [
     6 * HOUR,
     6 * HOUR,
 ];
+
+/// Attempts at one notification, those that somebody asked for included.
+pub const ATTEMPTS_MOST: usize = 100;
 
 /// A notification.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -122,9 +125,9 @@ impl EventState {
     fn shown(&self, number: u64) -> Notification {
         let delivered = self.attempts.last().is_some_and(Attempt::taken);
         let delivery = match (delivered, self.next) {
-            (true, _) => "delivered",
+            (true, 0) => "delivered",
             (false, 0) => "failed",
-            (false, _) => "pending",
+            _ => "pending",
         };
         Notification {
             id: event_id(number),
@@ -240,6 +243,31 @@ impl Services {
         let state = self.state.read();
         let event = state.trade.events.get(&merchant.program()).and_then(|events| events.get(&number));
         event.map(|event| event.shown(number)).ok_or_else(|| no_event(id))
+    }
+
+    /// Sends a notification once more, now, whatever came of it before: its receiver knows it by its id. After that the schedule goes on
+    /// where it was.
+    ///
+    /// # Errors
+    /// "not-found"; "limit" after [`ATTEMPTS_MOST`] attempts.
+    pub async fn retry_notification(&self, merchant: &MerchantId, id: &str) -> Result<Notification, Failure> {
+        let number = number_of(id).ok_or_else(|| no_event(id))?;
+        let (program, id) = (merchant.program(), id.to_owned());
+        self.commit(move |state, stamp| {
+            let event = state.trade.events.get(&program).and_then(|events| events.get(&number));
+            let event = event.ok_or_else(|| no_event(&id))?;
+            if event.attempts.len() >= ATTEMPTS_MOST {
+                return Err(limit(format!(
+                    "{ATTEMPTS_MOST} attempts were made already; ask the merchant to query its events"
+                )));
+            }
+            let mut shown = event.clone();
+            shown.next = stamp.millis().max(1);
+            let at = shown.next;
+            let event = number;
+            Ok((vec![Change::Trade(TradeChange::Retry { program, event, at })], shown.shown(number)))
+        })
+        .await
     }
 
     /// When the next notification is due, in milliseconds since 1970.

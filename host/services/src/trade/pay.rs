@@ -12,9 +12,9 @@ use crate::order::{Mode, Terms};
 use crate::people::nobody;
 use crate::say::Say;
 use crate::services::Services;
+use crate::spending::{SeatId, SpendsAt};
 use crate::state::{OrderPhase, OrderState, State};
 use std::sync::Arc;
-use std::time::Duration;
 use youji_api::{Failure, PersonId, Sheet, SheetId, SheetKind, SheetTerms, codes};
 use youji_ledger::{Transfer, TransferError};
 
@@ -62,11 +62,11 @@ impl Services {
         Ok((intent.clone(), state.order(&intent.program, &intent.order_no).cloned()))
     }
 
-    /// The sheet that asks a person to pay an intent, in their language, from stored values.
+    /// The sheet that asks a person at a seat to pay an intent, in their language, from stored values.
     ///
     /// # Errors
     /// "not-found"; "conflict" when it was paid or canceled; [`EXPIRED`].
-    pub async fn intent_sheet(&self, person: &PersonId, id: &str) -> Result<Sheet, Failure> {
+    pub async fn intent_sheet(&self, person: &PersonId, id: &str, seat: SeatId) -> Result<Sheet, Failure> {
         let (intent, order) = self.offered(id)?;
         self.still_waits(person, &intent, order.as_ref())?;
         let merchant = MerchantId::of_program(&intent.program).ok_or_else(no_intent)?;
@@ -91,6 +91,16 @@ impl Services {
             (_, true) => "capture",
             (_, false) => "cancel",
         };
+        let mut said = SheetTerms {
+            mode: intent.mode.code().to_owned(),
+            until: terms.until,
+            at_expiry: at_expiry.to_owned(),
+            ..SheetTerms::default()
+        };
+        if pin && intent.mode == Mode::Pay {
+            let payee = (merchant.publisher.clone(), merchant.merchant.clone());
+            self.spending_terms_at(SpendsAt::Seat(seat), person, &payee, intent.amount, &mut said);
+        }
         Ok(Sheet {
             id: SheetId(self.draw()),
             program: payee.clone(),
@@ -103,13 +113,8 @@ impl Services {
                 lines: order.lines.iter().map(line).collect(),
                 balance: decimal(balance),
                 affordable: balance >= intent.amount,
-                pin,
-                terms: Box::new(SheetTerms {
-                    mode: intent.mode.code().to_owned(),
-                    until: terms.until,
-                    at_expiry: at_expiry.to_owned(),
-                    ..SheetTerms::default()
-                }),
+                pin: pin && said.spending_left.is_empty(),
+                terms: Box::new(said),
             },
         })
     }
@@ -126,49 +131,6 @@ impl Services {
             return Err(over());
         }
         Ok(())
-    }
-
-    /// Who is paid by an intent, and whether a spending authorisation may cover it: what is held is asked for with the PIN each time.
-    ///
-    /// # Errors
-    /// "not-found".
-    pub fn payee_of_intent(&self, id: &str) -> Result<(MerchantId, bool), Failure> {
-        let state = self.state.read();
-        let intent = state.trade.intents.get(id).ok_or_else(no_intent)?;
-        let merchant = MerchantId::of_program(&intent.program).ok_or_else(no_intent)?;
-        Ok((merchant, intent.mode == Mode::Pay))
-    }
-
-    /// The limits of a spending authorisation that a person may choose from, in minor units, the largest last; and how long one lasts.
-    pub fn spending_offers(&self) -> (Vec<u64>, Duration) {
-        (self.spending_limits(), self.config.limits.spending_age)
-    }
-
-    /// A person who just confirmed with their PIN allows further payments to that merchant without it. It counts from when this is written
-    /// into their audit; answers for how long.
-    ///
-    /// # Errors
-    /// "not-found" when they were forgotten; "failed" when it could not be written.
-    pub async fn open_spending_for(&self, person: &PersonId, merchant: &MerchantId, limit: u64) -> Result<Duration, Failure> {
-        let about = match merchant.merchant.as_str() {
-            "" => merchant.publisher.to_string(),
-            merchant => merchant.to_owned(),
-        };
-        let opened = Change::Audit {
-            person: person.clone(),
-            program: None,
-            act: "spending.opened".to_owned(),
-            about: vec![about],
-            purpose: None,
-            amount: Some((limit, self.config.currency.clone())),
-        };
-        let person = person.clone();
-        self.commit(move |state, _| match state.people.contains_key(&person) {
-            true => Ok((vec![opened], ())),
-            false => Err(nobody()),
-        })
-        .await?;
-        Ok(self.config.limits.spending_age)
     }
 
     /// Whether a person's yes needs their PIN.

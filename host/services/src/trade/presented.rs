@@ -86,6 +86,8 @@ struct Code {
 struct Used {
     merchant: MerchantId,
     order: String,
+    /// Hash of what was asked.
+    asked: u128,
     state: PresentedState,
 }
 
@@ -234,10 +236,10 @@ impl Services {
     }
 
     /// Collects from whoever presented that code: up to [`ServiceLimits::present_amount`](crate::ServiceLimits::present_amount) at once,
-    /// more once the person has said yes on a sheet. The same merchant with the same code and order again learns what came of it.
+    /// more once the person has said yes on a sheet. The same merchant with the same code and content again learns what came of it.
     ///
     /// # Errors
-    /// "invalid" for what is no such code; "not-found" for one that nobody has; "limit" after too many of these; [`CODE_USED`];
+    /// "invalid" for what is no such code; "taken" for other content under the same order; "not-found" for one that nobody has; "limit" after too many of these; [`CODE_USED`];
     /// [`EXPIRED`](super::EXPIRED); "insufficient-funds"; "unsupported" for what is not simply paid; as [`Services::make_intent`].
     pub async fn collect(&self, merchant: &MerchantId, code: &str, new: NewIntent, again: &Idempotency) -> Result<Collected, Failure> {
         if !matches!(new.mode.as_str(), "" | "pay") {
@@ -250,7 +252,8 @@ impl Services {
             return Err(no_merchant(merchant));
         }
         let digits = digits_of(code)?;
-        if let Some(done) = self.repeated(&digits, merchant, &new.order)? {
+        let asked = self.host.number(&[b"collect", &serde_json::to_vec(&new).unwrap_or_default()]);
+        if let Some(done) = self.repeated(&digits, merchant, &new.order, asked)? {
             return self.collected(done).await;
         }
         // First what is asked, so that a code is not spent on what can't be paid at all.
@@ -275,6 +278,7 @@ impl Services {
             code.used = Some(Used {
                 merchant: merchant.clone(),
                 order: new.order,
+                asked,
                 state: match asks {
                     true => PresentedState::Asks(intent.id.clone()),
                     false => PresentedState::Waits,
@@ -301,7 +305,13 @@ impl Services {
     }
 
     /// What the same request came to before: the person and the intent.
-    fn repeated(&self, digits: &str, merchant: &MerchantId, order: &str) -> Result<Option<(PersonId, PresentedState)>, Failure> {
+    fn repeated(
+        &self,
+        digits: &str,
+        merchant: &MerchantId,
+        order: &str,
+        asked: u128,
+    ) -> Result<Option<(PersonId, PresentedState)>, Failure> {
         let now = self.now();
         let codes = self.presented.lock();
         codes.may_try(merchant, now)?;
@@ -309,6 +319,12 @@ impl Services {
         let Some(known) = &code.used else { return Ok(None) };
         if known.merchant != *merchant || known.order != order {
             return Err(used());
+        }
+        if known.asked != asked {
+            return Err(Failure::new(
+                codes::TAKEN,
+                "this code was used for that order with other content; use a new number and a fresh code",
+            ));
         }
         Ok(Some((code.person.clone(), known.state.clone())))
     }
@@ -334,7 +350,7 @@ impl Services {
         }
     }
 
-    fn amount_of_intent(&self, id: &str) -> Result<u64, Failure> {
+    pub(crate) fn amount_of_intent(&self, id: &str) -> Result<u64, Failure> {
         let state = self.state.read();
         state
             .trade

@@ -120,6 +120,12 @@ pub(crate) enum TradeChange {
         event: u64,
         attempt: Attempt,
     },
+    /// Somebody wants it sent once more, at that moment.
+    Retry {
+        program: ProgramId,
+        event: u64,
+        at: u64,
+    },
 }
 
 impl State {
@@ -173,6 +179,7 @@ impl State {
                 }
             }
             TradeChange::Attempt { program, event, attempt } => self.trade.attempted(program, *event, attempt),
+            TradeChange::Retry { program, event, at } => self.trade.again(program, *event, *at),
         }
     }
 
@@ -253,6 +260,15 @@ impl Trade {
         if event.next > 0 {
             self.due.insert((event.next, program.clone(), number));
         }
+    }
+
+    fn again(&mut self, program: &ProgramId, number: u64, at: u64) {
+        let Some(event) = self.events.get_mut(program).and_then(|events| events.get_mut(&number)) else {
+            return;
+        };
+        self.due.remove(&(event.next, program.clone(), number));
+        event.next = at;
+        self.due.insert((at, program.clone(), number));
     }
 
     /// Keys of a merchant.

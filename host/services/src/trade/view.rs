@@ -9,7 +9,7 @@ use crate::money;
 use crate::services::{Services, not_found, store_failure};
 use crate::state::{OrderPhase, OrderState, State};
 use serde::{Deserialize, Serialize};
-use youji_api::Failure;
+use youji_api::{Failure, PersonId};
 
 /// A payment intent. Amounts are decimal, moments in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +78,19 @@ pub struct IntentRefund {
     pub reference: String,
     /// Decimal.
     pub amount: String,
+}
+
+/// What is held of an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its id.
+    pub intent: String,
+    /// "escrow" or "deposit".
+    pub mode: &'static str,
+    /// In minor units.
+    pub amount: u64,
+    /// Whether the payer disputes it.
+    pub disputed: bool,
 }
 
 impl Services {
@@ -198,6 +211,19 @@ impl Services {
         })?;
         let body = self.intent_body(id).await?;
         Ok(self.receipt_of(&order, id, body.description))
+    }
+
+    /// What is held now of a payment that no program asked for, if that person may release or dispute it.
+    pub fn held_now(&self, person: &PersonId, receipt: &Receipt) -> Option<Held> {
+        let state = self.state.read();
+        let order = state.order(&receipt.program, &receipt.order)?;
+        let waits = order.person == *person && order.phase == OrderPhase::RequiresCapture && !order.flow.intent.is_empty();
+        waits.then(|| Held {
+            intent: order.flow.intent.clone(),
+            mode: order.flow.mode.code(),
+            amount: order.flow.held,
+            disputed: order.flow.disputed,
+        })
     }
 
     pub(crate) fn receipt_of(&self, order: &OrderState, id: &str, purpose: String) -> Receipt {
