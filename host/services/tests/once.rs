@@ -82,6 +82,80 @@ async fn a_stale_sheet_moves_nothing() {
     host.check().await;
 }
 
+/// A thumb that taps twice, and a page that sends again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_double_confirmation_pays_once() {
+    let host = Host::new().await;
+    let guest = host.visitor().await;
+    let caller = host.session(&guest).await;
+    for round in 0..5 {
+        let number = format!("D{round}");
+        let asked = ticket(host.call(&caller, Call::PaymentPay(order(&number, 100))).await);
+        let sheet = host.last_sheet(&caller);
+        let taps = futures_util::future::join_all((0..8).map(|_| host.answer(&caller, &sheet, yes()))).await;
+        assert_eq!(taps.iter().filter(|tap| tap.is_ok()).count(), 1, "round {round}: {taps:?}");
+        let outcomes = host.events(&caller, "completed");
+        assert_eq!(outcomes.iter().filter(|event| event.ticket == asked.0).count(), 1, "round {round}");
+        // The program asks for it again: the same, told once more.
+        let asked = ticket(host.call(&caller, Call::PaymentPay(order(&number, 100))).await);
+        assert_eq!(host.outcome(&caller, asked).unwrap().fields.text("state"), "succeeded");
+    }
+    let merchant = MerchantId::new("pub", "");
+    let intent = host.services.make_intent(&merchant, bill("D9", 700), &again("d9")).await.unwrap();
+    let agreed = Agreed {
+        amount: "7.00".to_owned(),
+        currency: "CNY".to_owned(),
+    };
+    let taps = (0..8).map(|_| host.services.pay_intent(&guest.id, &intent.id, &agreed, ""));
+    let taps = futures_util::future::join_all(taps).await;
+    let receipts: std::collections::BTreeSet<String> = taps.iter().map(|tap| tap.as_ref().unwrap().receipt.clone()).collect();
+    assert_eq!(
+        (taps.iter().filter(|tap| !tap.as_ref().unwrap().before).count(), receipts.len()),
+        (1, 1)
+    );
+    assert_eq!((host.balance(&guest), host.earned()), (20_000 - 500 - 700, 1_200));
+    assert_eq!(host.services.receipts(&guest.id).await.len(), 6);
+    host.check().await;
+}
+
+/// Its session ends at any moment of the confirmation: paid and said so at the next launch, or not paid and said so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unloading_in_mid_payment_has_one_outcome() {
+    let host = Host::new().await;
+    let guest = host.visitor().await;
+    let mut paid = 0;
+    for round in 0..40_u64 {
+        let caller = host.session(&guest).await;
+        let number = format!("U{round}");
+        let asked = ticket(host.call(&caller, Call::PaymentPay(order(&number, 100))).await);
+        let sheet = host.last_sheet(&caller);
+        let (services, session) = (host.services.clone(), caller.session);
+        let answering = tokio::spawn(async move { services.answer(session, sheet.id, yes()).await });
+        // Some rounds end it at once, some once the answer is under way.
+        for _ in 0..round % 8 {
+            tokio::task::yield_now().await;
+        }
+        host.services.ended(&caller, None).await;
+        let answered = answering.await.unwrap();
+        let next = host.caller(&guest);
+        let (_, outcomes) = host.services.started(&next).await;
+        let mine: Vec<_> = outcomes.iter().filter(|event| event.ticket == asked.0).collect();
+        assert_eq!(mine.len(), 1, "round {round}: {outcomes:?}");
+        let done = mine[0].fields.text("state") == "succeeded";
+        assert_eq!(done, answered.is_ok(), "round {round}: {answered:?} {mine:?}");
+        paid += u64::from(done);
+        assert_eq!(
+            (host.balance(&guest), host.earned()),
+            (20_000 - 100 * paid, 100 * paid),
+            "round {round}"
+        );
+        assert_eq!(host.services.receipts(&guest.id).await.len() as u64, paid, "round {round}");
+        host.services.taken(&next, asked).await;
+        host.services.ended(&next, None).await;
+    }
+    host.check().await;
+}
+
 fn bill(order: &str, amount: u64) -> NewIntent {
     NewIntent {
         order: order.to_owned(),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use youji_api::caller::Caller;
 use youji_api::{Answer, Call, Capabilities, Fields, Reply, SavedState, SessionId};
+use youji_services::trade::{Agreed, Attempt, Idempotency, MerchantId, NewIntent};
 use youji_services::{NewPerson, Person, verify_audit};
 use youji_store::{Checkpoint, Map, Pair, RunMap};
 
@@ -30,6 +31,10 @@ struct World {
     sent: Vec<(Caller, Call, u64)>,
     /// Paid at once, with the outcome.
     paid: Vec<(Caller, Call, String)>,
+    /// Intents with the request that made each.
+    intents: Vec<(String, NewIntent, Idempotency)>,
+    /// Merchant keys, and whether each is good.
+    keys: Vec<(String, String, bool)>,
     /// How often each act succeeded.
     done: BTreeMap<&'static str, u32>,
 }
@@ -37,6 +42,10 @@ struct World {
 struct Somebody {
     person: Person,
     sessions: Vec<Caller>,
+}
+
+fn till() -> MerchantId {
+    MerchantId::new("pub", "")
 }
 
 fn kept(state: &[u8], map: &[Pair]) -> String {
@@ -74,6 +83,8 @@ impl World {
             top_ups: Vec::new(),
             sent: Vec::new(),
             paid: Vec::new(),
+            intents: Vec::new(),
+            keys: Vec::new(),
             done: BTreeMap::new(),
         }
     }
@@ -197,6 +208,76 @@ impl World {
         }
     }
 
+    /// What merchants' servers do: intents are made, paid, acted on and told of; keys come and go.
+    async fn trade(&mut self) {
+        self.serial += 1;
+        let services = self.host.services.clone();
+        let number = format!("T{}", self.serial);
+        let again = |part: &str| Idempotency::new(format!("{number}{part}"), &[number.as_bytes(), part.as_bytes()]);
+        let new = NewIntent {
+            order: number.clone(),
+            description: "Two teas".to_owned(),
+            amount: 300,
+            currency: "CNY".to_owned(),
+            mode: (*["", "", "escrow", "deposit"].choose(&mut self.random).unwrap()).to_owned(),
+            notify_url: Some("https://shop.example/hook".to_owned()),
+            ..NewIntent::default()
+        };
+        let intent = services.make_intent(&till(), new.clone(), &again("")).await.unwrap();
+        self.note("intent", true);
+        let person = self.people.choose(&mut self.random).unwrap().person.clone();
+        let agreed = Agreed {
+            amount: "3.00".to_owned(),
+            currency: "CNY".to_owned(),
+        };
+        if self.random.random_ratio(4, 5) {
+            let pin = if person.has_pin { "1234" } else { "" };
+            let paid = services.pay_intent(&person.id, &intent.id, &agreed, pin).await;
+            self.note("intent-paid", paid.is_ok());
+        }
+        for part in 0..self.random.random_range(0..3) {
+            let action = *["refund", "refund", "capture", "cancel", "ship"].choose(&mut self.random).unwrap();
+            let mut options = Fields::new();
+            if action == "refund" {
+                options = options.with("amount", 100_i64).with("reference", format!("{number}-{part}"));
+            }
+            let acted = services
+                .act_on_intent(&till(), &intent.id, action, &options, &again(&format!("-{part}")))
+                .await;
+            self.note(if action == "refund" { "intent-refund" } else { "intent-act" }, acted.is_ok());
+        }
+        for due in services.due_notifications(2).await {
+            let status = if self.random.random() { 200 } else { 500 };
+            let attempt = Attempt {
+                at: self.host.clock_now(),
+                status,
+                error: String::new(),
+                took_ms: 3,
+            };
+            services.notification_sent(&due, attempt).await.unwrap();
+            self.note("notified", true);
+            if self.random.random_ratio(1, 4) {
+                services.retry_notification(&till(), &due.id).await.unwrap();
+                self.note("notified-again", true);
+            }
+        }
+        let few = self.keys.len() < 15;
+        match self.keys.iter_mut().find(|(_, _, good)| *good) {
+            Some(known) if self.random.random_ratio(1, 2) => {
+                services.revoke_merchant_key(&till(), &known.0).await.unwrap();
+                known.2 = false;
+                self.note("key-revoked", true);
+            }
+            _ if few => {
+                let (key, token) = services.make_merchant_key(&till(), "till").await.unwrap();
+                self.keys.push((key.id, token, true));
+                self.note("key", true);
+            }
+            _ => {}
+        }
+        self.intents.push((intent.id, new, again("")));
+    }
+
     async fn send(&mut self) {
         self.serial += 1;
         let (from, to) = (self.session().await, self.session().await);
@@ -273,7 +354,7 @@ impl World {
         if self.people.len() < 2 || (self.people.len() < 5 && self.random.random_ratio(1, 10)) {
             return self.arrive().await;
         }
-        match self.random.random_range(0..22) {
+        match self.random.random_range(0..25) {
             0..=3 => {
                 let (caller, key, value) = (self.session().await, self.key(), self.words());
                 let set = self.host.call(&caller, Call::StorageSet { key, value }).await;
@@ -370,10 +451,11 @@ impl World {
                 self.paid.retain(|(from, _, _)| other(from));
                 self.note("forget-in", forgotten.is_ok());
             }
-            _ => {
+            21 => {
                 let at = self.random.random_range(0..self.people.len());
                 self.leave(at).await;
             }
+            _ => self.trade().await,
         }
     }
 
@@ -541,6 +623,29 @@ async fn run(seed: u64, rounds: u32, steps: u32) -> BTreeMap<&'static str, u32> 
             }
             assert_eq!(after.balance_of(from), now.balance_of(from), "seed {seed}: paid once");
         }
+        // Merchants see what they saw, and what they send again is known.
+        let said = |host: &Host| {
+            format!(
+                "{:?} {:?}",
+                host.services.notifications(&till(), None, 100),
+                host.services.merchant_keys(&till())
+            )
+        };
+        assert_eq!(said(&now), said(&after), "seed {seed}");
+        for (id, new, again) in &world.intents {
+            let mut shown = Vec::new();
+            for host in [&after, &now] {
+                let known = host.services.make_intent(&till(), new.clone(), again).await.unwrap();
+                assert_eq!(known.id, *id, "seed {seed}: made twice");
+                shown.push(host.services.intent(&till(), id).await.unwrap());
+            }
+            assert_eq!(shown[0], shown[1], "seed {seed}");
+        }
+        for (_, token, good) in &world.keys {
+            for host in [&after, &now] {
+                assert_eq!(host.services.merchant_of_key(token), good.then(till), "seed {seed}: a key");
+            }
+        }
         world.host.check().await;
     }
     world.done
@@ -567,7 +672,15 @@ async fn replaying_what_stays_comes_to_the_same() {
         "escrow",
         "forget",
         "forget-in",
+        "intent",
+        "intent-act",
+        "intent-paid",
+        "intent-refund",
+        "key",
+        "key-revoked",
         "login-code",
+        "notified",
+        "notified-again",
         "packet",
         "pay",
         "pool",

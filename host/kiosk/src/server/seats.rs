@@ -289,7 +289,7 @@ impl Place {
         let (id, _) = token.hash.split_at(16);
         let seat = Arc::new(Seat {
             token: token.hash,
-            id: SeatId(id.iter().fold(0, |id, byte| id << 8 | u128::from(*byte))),
+            id: SeatId(id.iter().fold(0, |id, byte| (id << 8) | u128::from(*byte))),
             person,
             visitor,
             kiosk,
