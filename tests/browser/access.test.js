@@ -189,7 +189,7 @@ for (const [name, options] of [
     await page.locator('.who-btn').waitFor({ state: 'detached' });
     await page.locator('.card-entry').first().waitFor();
     const leave = (await page.locator('.card-entry').count()) - 1;
-    assert.equal(leave, 4, 'messages, payment code, receipts, privacy, and the way out');
+    assert.equal(leave, 5, 'messages, conversations, payment code, receipts, privacy, and the way out');
     for (let n = 0; n < leave; n += 1) {
       await page.locator('.card-entry').nth(n).click();
       await page.locator('dialog[open]').locator('.rows, .empty, .pay-code-digits').first().waitFor();

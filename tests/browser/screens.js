@@ -47,6 +47,12 @@ const SHEETS = {
     ],
   }),
   subscribe: (l) => ({ kind: 'subscribe', templates: [['sold', both('卖出去了', 'It was sold')(l)], ['asked', both('有人问价', 'Somebody asks for the price')(l)]] }),
+  share: (l) => ({
+    kind: 'share',
+    title: both('九成新的胶片相机', 'Film camera, as good as new')(l),
+    summary: both('320 元，可以当面看', '320 yuan, come and look at it')(l),
+    chats: [{ chat: 'a', title: both('周末出游', 'Weekend trip')(l), group: true, members: 5 }, { chat: 'b', title: both('小红', 'Hong')(l), group: false, members: 2 }],
+  }),
   open: (l) => ({
     kind: 'open',
     target: both('一盏小馆', 'Lantern Kitchen')(l),
@@ -233,7 +239,7 @@ async function walk(name, language, scheme, t, pages) {
     await page.locator('.bar-home').click();
   }
   await page.locator('.person-card').waitFor();
-  for (const [index, title] of Object.entries({ 0: 'inbox', 2: 'receipts', 3: 'consents' })) {
+  for (const [index, title] of Object.entries({ 0: 'inbox', 3: 'receipts', 4: 'consents' })) {
     await page.locator('.card-entry').nth(Number(index)).click();
     await page.locator('.panel .rows, .panel .empty').first().waitFor();
     await page.waitForFunction(() => !document.querySelector('.panel .skeleton'));
@@ -241,6 +247,7 @@ async function walk(name, language, scheme, t, pages) {
     await page.keyboard.press('Escape');
     await page.locator('.panel').waitFor({ state: 'detached' });
   }
+  await talk(page, staff.page, language, shot);
   await page.locator('.app').filter({ hasText: language === 'zh' ? '一盏小馆' : 'Lantern Kitchen' }).click();
   await page.locator('.program').waitFor();
   host({ t: 'idle', inMs: 20000 });
@@ -308,6 +315,53 @@ async function walk(name, language, scheme, t, pages) {
   await live.page.locator('.who-visitor').click();
   await live.page.locator('.who .problem').waitFor();
   await shot(live.page, 'host-gone');
+}
+
+/** A conversation with something of each kind in it. */
+async function talk(page, other, language, shot) {
+  const ask = (who, path, body) => who.evaluate(async ([path, body]) => (await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json(), [path, body]);
+  const entry = () => page.locator('.card-entry').nth(1).click();
+  await entry();
+  await page.locator('.panel .empty').waitFor();
+  await shot(page, 'chats-none');
+  await page.locator('.chat-ways .btn').first().click();
+  await page.locator('dialog.small').waitFor();
+  await shot(page, 'chat-new');
+  await page.locator('dialog.small .btn').first().click();
+  await page.locator('.pay-code-digits').waitFor();
+  await shot(page, 'chat-invite');
+  await page.locator('dialog.small .dialog-actions .btn').last().click();
+  await page.locator('.chat-panel').waitFor();
+  await shot(page, 'chat-alone');
+  await page.locator('.chat-panel .dialog-head .icon-btn').click();
+
+  const { id } = await ask(other, '/api/chats', { title: both('午饭群', 'Lunch')(language) });
+  const { code: letters } = await ask(other, `/api/chats/${id}/invite`, {});
+  await ask(page, '/api/chats/join', { code: letters });
+  const said = both(['今天吃什么？', '红烧牛肉面已经好了，来取餐吧。位子在窗边，七号桌。'], ['What is for lunch today?', 'The beef noodles are ready. Come and get them: the table by the window, number seven.'])(language);
+  for (const [n, text] of said.entries()) await ask(other, `/api/chats/${id}/say`, { clientId: `s${n}`, text });
+  await ask(page, `/api/chats/${id}/say`, { clientId: 'p', text: both('马上来！', 'On my way!')(language) });
+  const [program] = (await page.evaluate(async () => (await fetch('/api/state')).json())).programs;
+  await ask(other, `/api/chats/${id}/say`, { clientId: 'c', card: { program: program.id } });
+  await page.locator('.chat-row').first().waitFor();
+  await shot(page, 'chats');
+  await page.locator('.chat-row').first().click();
+  await page.locator('.chat-card').waitFor();
+  await shot(page, 'chat');
+  await page.locator('.chat-compose .icon-btn').nth(1).click();
+  await page.locator('dialog.small .chat-ways .btn').last().click();
+  await page.locator('dialog.small input').first().waitFor();
+  await shot(page, 'chat-packet');
+  await page.keyboard.press('Escape');
+  await page.locator('dialog.small').waitFor({ state: 'detached' });
+  await page.locator('.chat-tools .btn').last().click();
+  await page.locator('dialog.panel:not(.chat-panel) .row-item').first().waitFor();
+  await shot(page, 'chat-people');
+  await page.keyboard.press('Escape');
+  await page.locator('.chat-panel .dialog-head .icon-btn').click();
+  await page.locator('.chat-panel').waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+  await page.locator('.panel').waitFor({ state: 'detached' });
 }
 
 /** Text that its box cuts off, and what is too small to hit on a phone. */

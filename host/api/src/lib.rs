@@ -30,6 +30,6 @@ pub use capabilities::{Capabilities, Deliver, Left, Recipient};
 pub use event::{Event, Launch, Phase, SavedState};
 pub use gate::{Consent, Consents, Decision, Gate, Moment};
 pub use limits::Limits;
-pub use sheet::{Answer, OpenTarget, Sheet, SheetId, SheetKind, SheetTerms};
+pub use sheet::{Answer, ChatChoice, OpenTarget, Sheet, SheetId, SheetKind, SheetTerms};
 pub use tree::{Tree, TreeError, View};
 pub use value::{Failure, Fields, Scalar, Ticket, codes};

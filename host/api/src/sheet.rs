@@ -76,6 +76,15 @@ pub enum SheetKind {
         #[serde(default)]
         terms: Box<SheetTerms>,
     },
+    /// Send a card of the program into a conversation.
+    Share {
+        /// The program's words, shown as its words.
+        title: String,
+        /// The same; may be empty.
+        summary: String,
+        /// Conversations of which the person chooses one.
+        chats: Vec<ChatChoice>,
+    },
     /// Open a page of another program.
     Open {
         /// Its stored name.
@@ -85,6 +94,19 @@ pub enum SheetKind {
         /// What is opened.
         opens: OpenTarget,
     },
+}
+
+/// A conversation that a card may go into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatChoice {
+    /// Which; the answer's `chosen` names it.
+    pub chat: String,
+    /// Its title; may be empty.
+    pub title: String,
+    /// Of many; otherwise of two.
+    pub group: bool,
+    /// How many are in it.
+    pub members: u32,
 }
 
 /// A page of another program.

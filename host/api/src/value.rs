@@ -236,6 +236,10 @@ pub mod codes {
     pub const UNSUPPORTED: &str = "unsupported";
     /// The balance is too small.
     pub const INSUFFICIENT: &str = "insufficient-funds";
+    /// Nobody would get it: the recipient is not there, or takes nothing from the sender.
+    pub const NO_RECIPIENT: &str = "no-recipient";
+    /// All of it was taken, or its time is over.
+    pub const NOTHING_LEFT: &str = "nothing-left";
     /// The host could not do it now; nothing was changed.
     pub const FAILED: &str = "failed";
     /// A payment needs the person's PIN: what they allowed without it is over, used up, or does not cover it.

@@ -113,6 +113,33 @@ export const api = {
   merchantKeys: (body) => post('/api/operator/merchants/keys', body),
   deliveries: ({ publisher, merchant }, before) => get(`/api/operator/merchants/events?${new URLSearchParams({ publisher, merchant, ...(before ? { before } : {}) })}`),
   retryDelivery: (body) => post('/api/operator/merchants/events/retry', body),
+  chats: () => get('/api/chats'),
+  chat: (id, window = '') => get(`/api/chats/${encodeURIComponent(id)}${window ? `?${window}` : ''}`),
+  chatMake: (title) => post('/api/chats', title ? { title } : {}, 'chat'),
+  chatInvitation: (code) => post('/api/chats/invitation', { code }, 'invitation'),
+  chatJoin: (code) => post('/api/chats/join', { code }, 'invitation'),
+  chatUnblock: (id) => post('/api/chats/unblock', { id }, 'chat'),
+  ...Object.fromEntries(
+    // What is done in one conversation, with the members that the protocol names.
+    Object.entries({
+      Say: (what) => ['say', what],
+      Read: (number) => ['read', { number }],
+      Title: (title) => ['title', { title }],
+      Invite: () => ['invite', {}],
+      Ask: (code) => ['ask', { code }],
+      Answer: (answer) => ['answer', { answer }],
+      Remove: (member) => ['remove', { member }],
+      Block: (member, blocked) => ['block', { member, blocked }],
+      Leave: () => ['leave', {}],
+      Sheet: (gift) => ['sheet', gift],
+      Give: (body) => ['give', body],
+      Claim: (number) => ['claim', { number }],
+    }).map(([name, make]) => [`chat${name}`, (id, ...rest) => {
+      const [act, body] = make(...rest);
+      return post(`/api/chats/${encodeURIComponent(id)}/${act}`, body, act === 'give' || act === 'sheet' ? 'payment' : 'chat');
+    }]),
+  ),
+  chatOpen: (id, number) => post(`/api/chats/${encodeURIComponent(id)}/open`, { number }, 'open', OPEN_MS),
   operatorSignIn: (pin) => post('/api/operator/sign-in', { pin }, 'operator'),
   operatorSignOut: () => post('/api/operator/sign-out'),
   summary: () => get('/api/operator/summary'),

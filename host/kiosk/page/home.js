@@ -88,10 +88,10 @@ export function appIcon(program) {
 }
 
 /** What stands beside the stage. */
-export function rail({ invitation, programs, running, open, inbox, leave }) {
+export function rail({ invitation, programs, running, open, inbox, chats, leave }) {
   const who = person();
   return [
-    who ? personCard({ inbox, leave }) : invitation.el,
+    who ? personCard({ inbox, chats, leave }) : invitation.el,
     h('section', { class: 'programs' }, h('h2', { class: 'rail-title', text: t('programs.title') }), programGrid(programs, running, open)),
   ];
 }

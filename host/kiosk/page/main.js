@@ -17,6 +17,10 @@ import { showReceipt } from './receipt.js';
 import { watchWedge } from './wedge.js';
 import { isPaymentCode, payCode, payFor } from './pay.js';
 import { Idle } from './idle.js';
+import { showChats, chatNews } from './chats.js';
+import { showChat, chatOpen } from './chat.js';
+import { isInvitation, joinBy } from './chat-invite.js';
+import { endMail, followMail, follows, onMail } from './mail.js';
 
 const sessions = new Map();
 let state = { programs: [], sessions: [], kiosk: {} };
@@ -57,16 +61,16 @@ function drawHeader() {
   fill(
     shell.header,
     h('a', { class: 'brand', href: '/', 'aria-label': `${state.kiosk.name || 'Youji 有机'}: ${t('bar.home')}`, on: { click: (event) => (event.preventDefault(), goHome()) } }, mark(), h('span', { class: 'brand-name', text: state.kiosk.name || 'Youji 有机' })),
-    h('div', { class: 'host-tools' }, who ? iconWithCount('bell', unread) : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: signIn } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
+    h('div', { class: 'host-tools' }, who ? [iconWithCount('bell', unread, 'bar.inbox', inbox), iconWithCount('chat', who.chats || 0, 'chat.title', chats)] : h('button', { class: 'btn tone-quiet who-btn', type: 'button', on: { click: signIn } }, h('span', { class: 'btn-icon' }, icon('person')), h('span', { class: 'btn-label', text: t('bar.sign-in') })), h('button', { class: 'icon-btn engine-toggle', type: 'button', 'aria-label': t('bar.engine'), title: `${t('bar.engine')} (E)`, 'aria-expanded': String(!shell.room.classList.contains('no-engine')), 'aria-controls': 'engine', on: { click: () => toggleEngine() } }, icon('engine')), who ? iconBtn('leave', t('bar.leave'), () => leave(reset)) : null, languageSwitch()),
   );
 }
 
 // Who came by a link goes on to what it opens.
 const signIn = async () => (await askWho()) && arriving && follow();
 
-function iconWithCount(symbol, n) {
-  const label = n ? t('bar.unread', { n }) : t('bar.inbox');
-  return h('button', { class: 'icon-btn', type: 'button', 'aria-label': label, title: label, on: { click: inbox } }, icon(symbol), n ? h('span', { class: 'count', text: n > 99 ? '99+' : n, 'aria-hidden': 'true' }) : null);
+function iconWithCount(symbol, n, name, run) {
+  const label = n ? `${t(name)}: ${t('bar.unread', { n })}` : t(name);
+  return h('button', { class: 'icon-btn', type: 'button', 'aria-label': label, title: label, on: { click: run } }, icon(symbol), n ? h('span', { class: 'count', text: n > 99 ? '99+' : n, 'aria-hidden': 'true' }) : null);
 }
 
 function toggleEngine(on) {
@@ -79,7 +83,7 @@ function toggleEngine(on) {
 
 function drawSide() {
   const running = new Set([...sessions.values()].map((session) => session.program.id));
-  fill(shell.side, rail({ invitation, programs: state.programs, running, open: openProgram, inbox, leave: () => leave(reset) }));
+  fill(shell.side, rail({ invitation, programs: state.programs, running, open: openProgram, inbox, chats, leave: () => leave(reset) }));
 }
 
 /** Puts on the stage what should stand there now. */
@@ -151,6 +155,21 @@ function showSession(session) {
 
 const inbox = () => showInbox((program, page) => openPage(program, page), (id) => named(state.programs.find((program) => program.id === id)?.name) || id || '');
 
+const chatWays = {
+  openCard: (chat, number) => api.chatOpen(chat, number).then(adopt),
+  programs: () => state.programs,
+  sessions: () => [...sessions.values()],
+};
+const chats = () => showChats(chatWays);
+
+/** An invitation that was scanned, followed or typed. */
+async function join(code) {
+  if (!person() && !(await askWho())) return scanner?.resume();
+  const id = await joinBy(code);
+  if (id) showChat(id, chatWays);
+  scanner?.resume();
+}
+
 /** A printed code, as it is compared; null for anything else. */
 const printed = (text) => (/^https?:\/\/[^/]+\/m\/[a-z2-7]+$/i.test(text ?? '') ? text.toUpperCase() : null);
 // Neither an address nor anybody's payment code. The host tells others apart.
@@ -163,6 +182,7 @@ async function openCode(code, { how, ms } = {}) {
   const running = printed(code) && [...sessions.values()].find((session) => printed(session.code) === printed(code));
   if (running) return showSession(running);
   if (isPaymentCode(code)) return pay(() => payCode(code));
+  if (isInvitation(code)) return join(code.trim());
   await open({ code }, { how, decodeMs: ms });
 }
 
@@ -274,7 +294,9 @@ async function backTo(caller, session, frame) {
   toast({ symbol: 'package', title: `${t('end.title')} · ${named(session.program.name)}`, detail: freed(frame) });
 }
 
+// A session's socket tells of the inbox too: for a page whose own line is not there.
 function news(frame, session) {
+  if (follows()) return;
   const who = person();
   if (who) setPerson({ ...who, unread: frame.unread });
   api
@@ -285,6 +307,18 @@ function news(frame, session) {
     })
     .catch(() => toast({ symbol: 'bell', title: t('bar.unread', { n: frame.unread }), run: inbox }));
   refreshPerson(session);
+}
+
+function mailed(message) {
+  if (message.read) return;
+  toast({ symbol: 'bell', title: message.title, detail: message.text, run: inbox, ms: 8000, tone: 'accent' });
+  refreshPerson();
+}
+
+function talked(said) {
+  refreshPerson();
+  const notice = chatNews(said, chatOpen());
+  if (notice) toast({ ...notice, run: () => (said.number ? showChat(said.chat, chatWays) : chats()), ms: 8000, tone: 'accent' });
 }
 
 let refreshing = 0;
@@ -322,6 +356,7 @@ async function reset() {
 }
 
 function forget() {
+  endMail();
   idle.end();
   for (const session of sessions.values()) session.stop();
   sessions.clear();
@@ -383,6 +418,9 @@ async function boot() {
     if (who && !seated) idle.seated();
     seated = Boolean(who);
   });
+  onMail('message', mailed);
+  onMail('chat', talked);
+  followMail();
   onLanguage(redraw);
   onLanguage(keepLanguage);
   drawHeader();
@@ -413,6 +451,11 @@ async function boot() {
   if (arriving && person()) follow();
   else if (here.length) showSession(sessions.get(history.state?.session) ?? here.at(-1));
   else drawStage();
+  if (location.pathname.startsWith('/C/')) {
+    const code = location.href;
+    history.replaceState(null, '', '/');
+    join(code).catch(showProblem);
+  }
   const link = /^\/P\/([a-z0-9_]+)$/.exec(location.pathname);
   if (link) {
     history.replaceState(null, '', '/');

@@ -65,7 +65,7 @@ export function whoIs({ lead, done, focus }) {
 }
 
 /** The card with name, balance and secret sign. */
-export function personCard({ inbox, leave }) {
+export function personCard({ inbox, chats, leave }) {
   const who = person();
   if (!who) return null;
   const entry = (symbol, label, run, badge) => h('button', { class: 'card-entry', type: 'button', on: { click: run } }, icon(symbol), h('span', { text: label }), badge ? h('span', { class: 'count', text: badge, 'aria-label': t('bar.unread', { n: badge }) }) : null);
@@ -73,7 +73,7 @@ export function personCard({ inbox, leave }) {
     'section',
     { class: 'person-card', 'aria-label': t('bar.person') },
     h('div', { class: 'person-top' }, h('div', {}, h('p', { class: 'person-name' }, h('bdi', { text: who.name }), who.visitor ? h('span', { class: 'tag', text: t('me.visitor') }) : null), h('p', { class: 'person-balance-label', text: t('me.balance') }), h('p', { class: 'person-balance', text: money(who.balance, who.currency) })), signBox(who)),
-    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), who.roles?.length ? entry('shop', t('till.entry'), showCounter) : null, entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
+    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('chat', t('chat.title'), chats, who.chats || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), who.roles?.length ? entry('shop', t('till.entry'), showCounter) : null, entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
   );
 }
 

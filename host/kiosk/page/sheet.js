@@ -8,6 +8,7 @@ import { dialog, btn, problemBox, busy } from './ui.js';
 import { Problem } from './api.js';
 import { person } from './store.js';
 import { languageSwitch } from './language.js';
+import { chatTitle } from './chat-words.js';
 
 // The host ignores what comes within 500 ms; the page waits a little longer, and shows it.
 const ARM_MS = 650;
@@ -278,6 +279,27 @@ const KINDS = {
       ready: sheet.affordable !== false,
       chosen: () => [],
       spending: () => ways?.querySelector('input:checked')?.value ?? '',
+    };
+  },
+  share(sheet) {
+    const name = uid();
+    const none = !sheet.chats?.length;
+    const way = (chat, index) =>
+      h('label', { class: 'w-option sheet-scope' }, h('input', { type: 'radio', name, value: chat.chat, checked: index === 0 }), h('span', { class: 'w-option-mark radio' }), h('span', { class: 'w-option-words' }, h('strong', { dir: 'auto', text: chatTitle(chat) }), chat.group ? h('span', { class: 'w-option-detail', text: t('chat.count', { n: chat.members }) }) : null));
+    const list = h('fieldset', { class: 'sheet-scopes' }, h('legend', { class: 'field-label', text: t('sheet.share-where') }), (sheet.chats ?? []).map(way));
+    return {
+      title: t('sheet.share', { program: sheet.program }),
+      content: [
+        h('p', { class: 'sheet-title', dir: 'auto', text: t('sheet.share', { program: sheet.program }) }),
+        h('p', { class: 'sheet-sub', text: t('program.by', { publisher: sheet.publisher }) }),
+        h('p', { class: 'sheet-purpose', dir: 'auto', text: t('sheet.purpose', { program: sheet.program, purpose: [sheet.title, sheet.summary].filter(Boolean).join(' · ') }) }),
+        none ? h('p', { class: 'field-error', role: 'alert' }, icon('info'), h('span', { text: t('sheet.share-none') })) : list,
+        h('p', { class: 'sheet-note', text: t('sheet.share-d', { program: sheet.program }) }),
+      ],
+      yes: t('chat.send'),
+      no: t('sheet.no'),
+      ready: !none,
+      chosen: checked(list),
     };
   },
   open(sheet) {

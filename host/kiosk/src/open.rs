@@ -12,6 +12,7 @@ use youji_api::{Caller, Consent, Consents, Launch, PersonId, ProgramId, SessionI
 use youji_package::{Address, CodeKind, ScanError};
 use youji_registry::{ProgramRef, RegistryError};
 use youji_runtime::{FullUpdate, LaunchError, LaunchRequest, OnEnd, Program, Session};
+use youji_services::chat::Card;
 use youji_services::{Counter, Names};
 
 /// What is to be opened.
@@ -19,6 +20,13 @@ use youji_services::{Counter, Names};
 pub enum Target {
     /// The text of a scan code.
     Code(String),
+    /// What a card of a conversation shows: by its code if it has one, else a page.
+    Card {
+        /// The card.
+        card: Card,
+        /// Who sent it, as its program knows them.
+        referrer: String,
+    },
     /// A page of a program.
     Page {
         /// Which program.
@@ -233,6 +241,10 @@ impl Host {
             requested: Arc::clone(&prepared.requested),
             language: language.as_str().into(),
         };
+        let referrer = match request.target {
+            Target::Card { referrer, .. } => referrer,
+            _ => String::new(),
+        };
         let launch = Launch {
             page,
             query: destination.query,
@@ -241,7 +253,7 @@ impl Host {
             direction: direction(&language).to_owned(),
             language,
             roles,
-            referrer: String::new(),
+            referrer,
             from_program: request.from_program.map(|program| program.to_string()).unwrap_or_default(),
             currency: self.config.currency.clone(),
         };
@@ -298,6 +310,16 @@ impl Host {
                 Err(ScanError::NotOurs(CodeKind::MiniApp)) => self.address(text),
                 Err(error) => Err(error.into()),
             },
+            Target::Card {
+                card: Card { code: Some(code), .. },
+                ..
+            } => self.destination(&Target::Code(code.clone())),
+            Target::Card { card, .. } => Ok(Destination {
+                program: (&card.program).into(),
+                page: Page::Path(card.page.clone()),
+                scene: String::new(),
+                query: card.query.clone(),
+            }),
             Target::Page { program, page, query } => Ok(Destination {
                 program: program.into(),
                 page: Page::Path(page.clone()),

@@ -208,6 +208,8 @@ impl From<Failure> for Problem {
             "expired" => (410, "This can't be paid any more", "Ask for a new code."),
             codes::CONFLICT | codes::TAKEN => (409, "Somebody was first", "Look again and decide anew."),
             codes::INSUFFICIENT => (409, "The balance is too small", "Top up at the desk."),
+            codes::NO_RECIPIENT => (409, "Nobody would get it", "Ask them to come back, or to let you speak again."),
+            codes::NOTHING_LEFT => (410, "Nothing is left", "There is nothing to do."),
             codes::IN_DOUBT => (
                 503,
                 "Not confirmed",

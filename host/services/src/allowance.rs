@@ -18,7 +18,7 @@ pub(crate) struct Rates(HashMap<(ProgramId, PersonId), VecDeque<u64>>);
 
 impl Rates {
     /// Takes a place for one more message; false when there is none.
-    fn take(&mut self, program: &ProgramId, to: &PersonId, now: u64, most: usize, within: u64) -> bool {
+    pub(crate) fn take(&mut self, program: &ProgramId, to: &PersonId, now: u64, most: usize, within: u64) -> bool {
         let since = now.saturating_sub(within);
         if self.0.len() >= PAIRS_MOST {
             self.0.retain(|_, sent| sent.back().is_some_and(|at| *at > since));
@@ -38,7 +38,7 @@ impl Rates {
     }
 
     /// Gives the place back: nothing was sent.
-    fn give_back(&mut self, program: &ProgramId, to: &PersonId) {
+    pub(crate) fn give_back(&mut self, program: &ProgramId, to: &PersonId) {
         if let Some(sent) = self.0.get_mut(&(program.clone(), to.clone())) {
             sent.pop_back();
         }

@@ -25,6 +25,11 @@ pub(crate) enum Notice {
         sequence: u64,
         sealed: Blob,
     },
+    /// Something of a conversation came into a mailbox.
+    Pointer {
+        person: PersonId,
+        sequence: u64,
+    },
 }
 
 /// What watchers hear: a row was written, stamped or removed.
@@ -60,6 +65,19 @@ fn delete_pieces(effects: Applying<'_>, key: &[u8], len: u32) {
 
 fn length(value: &Blob) -> u32 {
     u32::try_from(value.0.len()).unwrap_or(u32::MAX)
+}
+
+/// The number, and the name of the conversation: nothing personal, so in the clear.
+fn pointer_bytes(chat: &crate::chat::ChatId, number: u64) -> Vec<u8> {
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.extend_from_slice(chat.as_str().as_bytes());
+    bytes
+}
+
+/// What [`pointer_bytes`] wrote.
+pub(crate) fn pointer_of(bytes: &[u8]) -> Option<(crate::chat::ChatId, u64)> {
+    let (number, chat) = bytes.split_first_chunk::<8>()?;
+    Some((std::str::from_utf8(chat).ok()?.into(), u64::from_be_bytes(*number)))
 }
 
 fn row_notice(program: &ProgramId, collection: &str, key: &str, row: &RowState, removed: bool) -> Notice {
@@ -229,6 +247,10 @@ impl State {
                 self.write_down(person, used, stamp, effects);
                 Ok(())
             }
+            Change::Chat(change) => {
+                self.apply_chat(change, stamp, effects);
+                Ok(())
+            }
             Change::LoginCode { hash, code, keep } => {
                 self.add_login_code(hash, code, *keep, stamp.millis());
                 Ok(())
@@ -361,6 +383,27 @@ impl State {
                     self.program_mut(from, program)?.sent.add(client_id, hash, sequence);
                 }
             }
+            Change::Pointer {
+                person,
+                chat,
+                number,
+                expires,
+                keep,
+            } => {
+                let state = self.person_mut(person)?;
+                state.last_message += 1;
+                let sequence = state.last_message;
+                state.pointers.insert(sequence, *expires);
+                effects.put(keys::message(&person.0, sequence), pointer_bytes(chat, *number));
+                effects.notify(Notice::Pointer {
+                    person: person.clone(),
+                    sequence,
+                });
+                while state.pointers.len() > *keep {
+                    let Some((old, _)) = state.pointers.pop_first() else { break };
+                    effects.delete(keys::message(&person.0, old));
+                }
+            }
             Change::Sent {
                 person,
                 program,
@@ -447,7 +490,7 @@ impl State {
                 effects.delete(keys::order(&program.0, order_no));
             }
         }
-        for sequence in state.messages.keys() {
+        for sequence in state.messages.keys().chain(state.pointers.keys()) {
             effects.delete(keys::message(&person.0, *sequence));
         }
         for number in 1..=state.last_receipt {

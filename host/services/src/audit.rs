@@ -315,6 +315,7 @@ impl Services {
             "consents": consents,
             "audit": records,
             "head": self.host.sign(HEAD, &head),
+            "conversations": self.chat_export(person).await?,
         }))
     }
 }

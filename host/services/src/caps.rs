@@ -9,11 +9,7 @@ use crate::spending::SpendsAt;
 use async_trait::async_trait;
 use std::sync::Arc;
 use youji_api::caller::Caller;
-use youji_api::{Call, Capabilities, Event, Failure, Left, OpenId, PersonId, ProgramId, Reply, SavedState, Ticket, codes};
-
-fn later(what: &str) -> Failure {
-    Failure::new(codes::UNSUPPORTED, format!("this host does not offer {what} yet"))
-}
+use youji_api::{Call, Capabilities, Event, Failure, Left, OpenId, PersonId, ProgramId, Reply, SavedState, Ticket};
 
 fn saved_purpose(caller: &Caller) -> String {
     format!("saved/{}", caller.program)
@@ -39,7 +35,12 @@ impl Capabilities for Services {
                 client_id,
                 ..
             } => self.send(caller, &to, &template, &fields, client_id).await,
-            Call::MessagingShare { .. } => Err(later("cards")),
+            Call::MessagingShare {
+                title,
+                page,
+                query,
+                options,
+            } => self.share(caller, &title, &page, &query, &options).await,
             Call::StorageGet { key } => self.storage_get(caller, &key).await,
             Call::StorageSet { key, value } => self.storage_set(caller, &key, &value).await,
             Call::StorageRemove { key } => self.storage_remove(caller, &key).await,

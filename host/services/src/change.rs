@@ -139,6 +139,17 @@ pub(crate) enum Change {
         /// Person and program that sent it, with its client id and the hash of the content; none: the host.
         sender: Option<(PersonId, ProgramId, String, String)>,
     },
+    /// A line of a conversation came, or a question about one (number 0): its place in a mailbox. What it says stands with the conversation.
+    Pointer {
+        person: PersonId,
+        chat: crate::chat::ChatId,
+        number: u64,
+        expires: u64,
+        /// At most so many are kept.
+        keep: usize,
+    },
+    /// Of conversations.
+    Chat(crate::chat::state::ChatChange),
     /// What compaction leaves of a message whose recipient is gone: its sender may still repeat it.
     Sent {
         person: PersonId,

@@ -148,6 +148,20 @@ pub struct ServiceLimits {
     pub messages: usize,
     /// Within which time.
     pub messages_in: Duration,
+    /// Conversations of one person.
+    pub chats: usize,
+    /// Members of a group.
+    pub chat_members: usize,
+    /// Lines of one conversation that are kept; the oldest go first. They expire as messages do.
+    pub chat_lines: usize,
+    /// Characters of a line.
+    pub chat_text: usize,
+    /// Lines of one person within a minute; a restart begins anew.
+    pub chat_lines_a_minute: usize,
+    /// People whom one person asks into conversations within a day; a restart begins anew.
+    pub chat_asks_a_day: usize,
+    /// Places in a mailbox for what comes of conversations, beside its messages; the oldest go first.
+    pub chat_pointers: usize,
     /// How long saved state is kept.
     pub saved_state_age: Duration,
     /// Log lines of one session that are kept for inspection.
@@ -190,6 +204,13 @@ impl Default for ServiceLimits {
             inbox_age: 30 * day,
             messages: 30,
             messages_in: Duration::from_secs(60 * 60),
+            chats: 50,
+            chat_members: 50,
+            chat_lines: 500,
+            chat_text: 2_000,
+            chat_lines_a_minute: 60,
+            chat_asks_a_day: 30,
+            chat_pointers: 500,
             saved_state_age: day,
             log_lines: 256,
             order_lines: 50,

@@ -54,6 +54,8 @@ impl Services {
         self.lapse_spendings().await;
         self.settle_due().await;
         self.close_ended().await;
+        self.end_due_packets().await;
+        self.expire_chats().await;
         self.forget_leaving().await;
         self.compact_when_due();
         if self.tokens.due(self.now())

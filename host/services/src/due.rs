@@ -54,7 +54,7 @@ impl Services {
         for (program, order_no) in theirs {
             self.expire(&program, &order_no, Some(person), |_| true).await?;
         }
-        Ok(())
+        self.end_packets_from(person).await
     }
 
     /// Ends a hold as its time would, while `ended` says so of the order. What is held for somebody who is `leaving` goes back.

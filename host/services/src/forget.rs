@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::model::Erased;
-use crate::people::{FUNDING, code};
+use crate::people::{FUNDING, code, nobody};
 use crate::records::{program_key, row_purpose};
 use crate::services::{Services, key_failure, not_found, own_name, store_failure};
 use crate::state::{OrderPhase, PersonInProgram, PersonState, State};
@@ -200,16 +200,17 @@ impl Services {
         let back = self.host.number(&[b"return", id.as_str().as_bytes()]);
         let ledger = self.ledger_number;
         let person = id.clone();
-        self.commit(move |state, _| {
+        let me = self.me.clone();
+        self.commit(move |state, stamp| {
             let Some(mine) = state.people.get(&person) else {
                 return Ok((Vec::new(), Some(Erased::default())));
             };
-            if state.held_for(&person).next().is_some() {
+            if state.held_for(&person).next().is_some() || state.packets_from(&person).next().is_some() {
                 return Ok((Vec::new(), None));
             }
             let counts = count(state, &person, mine);
             let rest = state.ledger.account(wallet).map_or(0, |wallet| wallet.available());
-            let mut changes = Vec::new();
+            let mut changes = me.upgrade().ok_or_else(nobody)?.leaving_all(state, &person, stamp)?;
             if mine.visitor && rest > 0 {
                 changes.push(Change::Transfers(vec![Transfer::new(
                     back,
@@ -360,12 +361,13 @@ fn count(state: &State, person: &PersonId, mine: &PersonState) -> Erased {
         keys: 1,
         storage: sum(|mine| mine.storage.len()),
         records: state.rows_of(person).len() as u64,
-        messages: mine.messages.len() as u64,
+        messages: (mine.messages.len() + mine.pointers.len()) as u64,
         consents: sum(|mine| mine.consents.len()),
         saved: sum(|mine| usize::from(mine.saved.is_some())),
         outcomes: sum(|mine| mine.outcomes.len()),
         receipts: mine.last_receipt,
         orders: sum(|mine| mine.orders.len()),
         roles: mine.roles.len() as u64,
+        chats: mine.chats.len() as u64,
     }
 }

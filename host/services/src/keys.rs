@@ -49,6 +49,11 @@ pub(crate) fn order(program: &str, order_no: &str) -> Vec<u8> {
     join(&["order", program, order_no])
 }
 
+/// What was said in a conversation.
+pub(crate) fn chat_line(chat: &str, number: u64) -> Vec<u8> {
+    join(&["chat", chat, &format!("{number:016x}")])
+}
+
 /// What a merchant's intent is for.
 pub(crate) fn intent(id: &str) -> Vec<u8> {
     join(&["intent", id])

@@ -22,6 +22,7 @@
 //! | `profile`, `audit` | what a person says about themselves; every use of it and of money, in a chain |
 //! | [`trade`] | merchants' own servers: keys, payment intents, notifications |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
+//! | [`chat`] | conversations between people, cards and red packets in them |
 //! | `opening` | one program opens a page of another |
 //! | `messaging`, `allowance`, `sent`, `mailbox` | subscriptions, messages, the inbox; how many a yes is for; what was sent last; whoever follows it |
 //! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
@@ -35,6 +36,7 @@ mod blob;
 pub mod books;
 mod caps;
 mod change;
+pub mod chat;
 mod compaction;
 pub mod config;
 mod confirm;

@@ -4,13 +4,14 @@
 //! durable. So nothing that was acknowledged is missed, whatever becomes of the one who sent it, and a follower that is slow or comes back
 //! reads on from the number that it saw last.
 
-use crate::apply::Notice;
+use crate::apply::{Notice, pointer_of};
 use crate::blob::Blob;
+use crate::chat::ChatId;
 use crate::keys;
 use crate::model::Message;
 use crate::people::nobody;
 use crate::services::{Services, invalid};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -25,6 +26,16 @@ const PAGE: usize = 64;
 pub enum Mail {
     /// The next message.
     Message(Message),
+    /// Something came of a conversation: a line with that number, or 0 for being asked into it. Read it with
+    /// [`Services::chat_line`]; it may not be there any more.
+    Chat {
+        /// The number in the mailbox.
+        sequence: u64,
+        /// Which conversation.
+        chat: ChatId,
+        /// The line's number.
+        number: u64,
+    },
     /// Messages with these numbers, both included, are not there any more: they expired, or more came than a mailbox holds.
     Gap {
         /// The first that is missing.
@@ -39,6 +50,7 @@ impl Mail {
     pub fn sequence(&self) -> u64 {
         match self {
             Mail::Message(message) => message.sequence,
+            Mail::Chat { sequence, .. } => *sequence,
             Mail::Gap { last, .. } => *last,
         }
     }
@@ -118,7 +130,10 @@ impl Services {
         };
         let state = self.state.read();
         let mine = state.people.get(person).ok_or_else(nobody)?;
-        let oldest = mine.messages.keys().next().copied();
+        let oldest = [&mine.messages, &mine.pointers]
+            .into_iter()
+            .filter_map(|kind| kind.keys().next().copied())
+            .min();
         mailbox.seen = after.unwrap_or_else(|| oldest.map_or(mine.last_message, |oldest| oldest - 1));
         if mailbox.seen > mine.last_message {
             let known = mine.last_message;
@@ -137,8 +152,16 @@ impl Services {
         let (alive, last, read_to) = {
             let state = self.state.read();
             let mine = state.people.get(person)?;
-            let alive = mine.messages.range(seen + 1..).filter(|(_, expires)| **expires > now);
-            let alive: Vec<u64> = alive.map(|(sequence, _)| *sequence).take(PAGE).collect();
+            let next = |kind: &BTreeMap<u64, u64>| -> Vec<u64> {
+                let alive = kind.range(seen + 1..).filter(|(_, expires)| **expires > now);
+                alive.map(|(sequence, _)| *sequence).take(PAGE).collect()
+            };
+            let mut alive = next(&mine.messages);
+            if !mine.pointers.is_empty() {
+                alive.extend(next(&mine.pointers));
+                alive.sort_unstable();
+                alive.truncate(PAGE);
+            }
             (alive, mine.last_message, mine.read_to)
         };
         let places: Vec<Vec<u8>> = alive.iter().map(|sequence| keys::message(&person.0, *sequence)).collect();
@@ -161,13 +184,10 @@ impl Services {
             next = upto + 1;
         };
         for (sequence, sealed) in alive.iter().zip(found) {
-            match sealed.and_then(|sealed| self.open_message(person, *sequence, &sealed)) {
-                Some(message) => {
+            match sealed.and_then(|sealed| self.open_mail(person, *sequence, &sealed, read_to)) {
+                Some(one) => {
                     gap_to(&mut mail, *sequence);
-                    mail.push_back(Mail::Message(Message {
-                        read: *sequence <= read_to,
-                        ..message
-                    }));
+                    mail.push_back(one);
                 }
                 // Not durable yet: its notice is still to come.
                 None if *sequence > durable => return Some(mail),
@@ -178,6 +198,24 @@ impl Services {
             gap_to(&mut mail, last + 1);
         }
         Some(mail)
+    }
+
+    fn open_mail(&self, person: &PersonId, sequence: u64, found: &[u8], read_to: u64) -> Option<Mail> {
+        let points = self
+            .state
+            .read()
+            .people
+            .get(person)
+            .is_some_and(|mine| mine.pointers.contains_key(&sequence));
+        if points {
+            let (chat, number) = pointer_of(found)?;
+            return Some(Mail::Chat { sequence, chat, number });
+        }
+        let message = self.open_message(person, sequence, found)?;
+        Some(Mail::Message(Message {
+            read: sequence <= read_to,
+            ..message
+        }))
     }
 
     /// A message that nobody has read.
@@ -191,12 +229,9 @@ impl Services {
         })
     }
 
-    fn heard(&self, person: &PersonId, sequence: u64, sealed: Blob) {
+    fn heard(&self, person: &PersonId, sequence: u64, sealed: Option<Blob>) {
         if let Some(news) = self.followed.lock().get(person) {
-            news.send_replace(News {
-                sequence,
-                sealed: Some(sealed),
-            });
+            news.send_replace(News { sequence, sealed });
         }
     }
 }
@@ -207,7 +242,8 @@ pub(crate) async fn run(services: Weak<Services>, mut notices: Receiver<(u64, No
         let heard = notices.recv().await;
         let Some(services) = services.upgrade() else { return };
         match heard {
-            Ok((_, Notice::Message { person, sequence, sealed })) => services.heard(&person, sequence, sealed),
+            Ok((_, Notice::Message { person, sequence, sealed })) => services.heard(&person, sequence, Some(sealed)),
+            Ok((_, Notice::Pointer { person, sequence })) => services.heard(&person, sequence, None),
             Ok((_, Notice::Row(_))) => {}
             // Which ones is not known: everybody looks.
             Err(RecvError::Lagged(_)) => services.followed.lock().values().for_each(|news| news.send_modify(|_| {})),

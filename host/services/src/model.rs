@@ -64,6 +64,8 @@ pub struct Person {
     pub sign: Sign,
     /// Messages that were not read.
     pub unread: u64,
+    /// The number of the newest thing in their mailbox: who follows it from here on misses nothing.
+    pub last_message: u64,
 }
 
 /// A person to be made by an operator.
@@ -209,6 +211,8 @@ pub struct Erased {
     pub orders: u64,
     /// Roles.
     pub roles: u64,
+    /// Conversations that they were in; what they said there is erased.
+    pub chats: u64,
 }
 
 /// What is counted by day.

@@ -148,7 +148,7 @@ impl Services {
         self.person(&person).ok_or_else(|| not_found("the person was forgotten at once"))
     }
 
-    fn code_hash(&self, code: &str) -> String {
+    pub(crate) fn code_hash(&self, code: &str) -> String {
         self.host.short(&[b"code", code.to_ascii_lowercase().as_bytes()])
     }
 
@@ -194,6 +194,7 @@ impl Services {
             currency: self.config.currency.clone(),
             sign: profile.sign,
             unread: unread as u64,
+            last_message: mine.last_message,
         })
     }
 

@@ -11,6 +11,7 @@
 
 use crate::blob::Blob;
 use crate::change::{Change, Entry};
+use crate::chat::state::{ChatChange, LineKind, Place as ChatPlace};
 use crate::flow::FlowChange;
 use crate::state::{PersonState, State};
 use std::collections::HashMap;
@@ -61,7 +62,7 @@ impl Numbers {
     /// The number that the change gives to its message or receipt; 0 for every other change.
     fn number(&mut self, change: &Change) -> u64 {
         let (counts, person) = match change {
-            Change::Message { person, .. } => (&mut self.messages, person),
+            Change::Message { person, .. } | Change::Pointer { person, .. } => (&mut self.messages, person),
             Change::Receipt { person, .. } => (&mut self.receipts, person),
             _ => return 0,
         };
@@ -97,6 +98,7 @@ impl Reducing {
             people: state.people.clone(),
             login_codes: state.login_codes.clone(),
             rows: state.rows.clone(),
+            chats: state.chats.clone(),
             days: state.days.clone(),
             ..State::default()
         };
@@ -167,6 +169,8 @@ impl Reducing {
             | Change::Role { .. }
             | Change::Merchant { .. }
             | Change::Trade(_)
+            | Change::Chat(_)
+            | Change::Pointer { .. }
             | Change::Known { .. }
             | Change::Consent { .. }
             | Change::RowGone { .. }
@@ -237,6 +241,9 @@ impl Reducing {
             Change::Account(_) | Change::Transfers(_) | Change::Merchant { .. } => Fate::Stays,
             // Merchants' own books: intents and notifications, by which they settle.
             Change::Trade(_) => Fate::Stays,
+            Change::Chat(change) => self.chat(change),
+            // Counts, and holds nothing personal.
+            Change::Pointer { person, .. } => self.alive(person).is_some().into(),
             // That somebody was erased, and when, under the pseudonym that the audit has too.
             Change::Gone { .. } | Change::GoneIn { .. } => Fate::Stays,
             Change::Audit { .. } => Fate::Stays,
@@ -343,6 +350,104 @@ impl Reducing {
             notice: notice.clone(),
             given: None,
         })
+    }
+
+    /// Of a conversation that is there stays who came and went, and what is kept of its lines; of one that is not, nothing.
+    fn chat(&self, change: &ChatChange) -> Fate {
+        if let ChatChange::Blocked { person, other, blocked } = change {
+            let now = self.alive(person).is_some_and(|mine| mine.blocked.contains(other));
+            return (self.alive(person).is_some() && now == *blocked).into();
+        }
+        let Some((id, chat)) = change.chat().and_then(|id| self.state.chats.all.get_key_value(id)) else {
+            return Fate::Goes;
+        };
+        let place = |place: &ChatPlace| ChatPlace {
+            shown: place.shown && chat.lines.contains_key(&place.number),
+            ..*place
+        };
+        let kept_title = |title: &Blob| if chat.title == *title { title.clone() } else { Blob::default() };
+        let other = match change.clone() {
+            ChatChange::Made {
+                chat,
+                group,
+                person,
+                title,
+            } => ChatChange::Made {
+                title: kept_title(&title),
+                chat,
+                group,
+                person,
+            },
+            ChatChange::Titled {
+                chat,
+                member,
+                title,
+                place: at,
+            } => ChatChange::Titled {
+                title: kept_title(&title),
+                place: place(&at),
+                chat,
+                member,
+            },
+            ChatChange::Joined {
+                chat,
+                person,
+                place: at,
+                invitation,
+                code,
+            } => ChatChange::Joined {
+                place: place(&at),
+                chat,
+                person,
+                invitation,
+                code,
+            },
+            ChatChange::Left {
+                chat,
+                member,
+                why,
+                place: at,
+            } => ChatChange::Left {
+                place: place(&at),
+                chat,
+                member,
+                why,
+            },
+            ChatChange::Line {
+                chat: of,
+                member,
+                place: at,
+                client,
+                content,
+                body,
+                keep,
+            } => {
+                let line = chat.lines.get(&at.number);
+                if line.is_none() && at.number != chat.last {
+                    return Fate::Goes;
+                }
+                let said = line.is_some_and(|line| line.kind == LineKind::Said);
+                ChatChange::Line {
+                    body: if said { body } else { Blob::default() },
+                    place: place(&at),
+                    chat: of,
+                    member,
+                    client,
+                    content,
+                    keep,
+                }
+            }
+            ChatChange::Read { member, number, .. } => {
+                return chat.members.get(&member).is_some_and(|member| member.read_to == number).into();
+            }
+            ChatChange::Invited { hash, .. } => return chat.invitations.contains_key(&hash).into(),
+            ChatChange::Asked { code, .. } => {
+                return self.state.chats.asks.get(&code).is_some_and(|asks| asks.contains_key(id)).into();
+            }
+            ChatChange::AskGone { .. } | ChatChange::Expired { .. } | ChatChange::Blocked { .. } => return Fate::Goes,
+            ChatChange::Packet { .. } | ChatChange::Claimed { .. } | ChatChange::PacketEnded { .. } => return Fate::Stays,
+        };
+        Fate::becomes(Change::Chat(other))
     }
 
     fn is_sent(&self, person: &PersonId, program: &ProgramId, client_id: &str, hash: &str, sequence: u64) -> bool {

@@ -90,6 +90,7 @@ pub struct Services {
     /// Mailboxes that somebody follows.
     pub(crate) followed: Mutex<HashMap<PersonId, watch::Sender<News>>>,
     pub(crate) rates: Mutex<crate::allowance::Rates>,
+    pub(crate) chat_rates: Mutex<crate::allowance::Rates>,
     deliver: RwLock<Option<Arc<dyn Deliver>>>,
     directory: RwLock<Option<Arc<dyn Directory>>>,
     /// Counted since the last entry that holds counts.
@@ -167,6 +168,7 @@ impl Services {
             watchers: Mutex::default(),
             followed: Mutex::default(),
             rates: Mutex::default(),
+            chat_rates: Mutex::default(),
             deliver: RwLock::default(),
             directory: RwLock::default(),
             counts: Mutex::default(),

@@ -75,4 +75,5 @@ pub(crate) enum What {
     Consent { scopes: Vec<String>, call: Arc<Call> },
     Subscribe { all: Vec<String>, ask: Vec<String> },
     Open(OpenTarget),
+    Share(Arc<crate::chat::Card>),
 }

@@ -186,6 +186,10 @@ impl Services {
                 let chosen = if answer.accepted { answer.chosen } else { Vec::new() };
                 self.decide_templates(caller, asked.ticket, all, ask, &chosen).await
             }
+            What::Share(card) => {
+                let chosen = answer.chosen.first().filter(|_| answer.accepted);
+                self.decide_share(caller, asked.ticket, card, chosen.map(String::as_str)).await
+            }
             What::Open(target) => {
                 self.decide_open(caller.session, asked.ticket, target, answer.accepted);
                 Ok(())
@@ -216,6 +220,7 @@ impl Services {
             }
             What::Subscribe { .. } => "messaging.subscribe".to_owned(),
             What::Open(_) => "navigation.open".to_owned(),
+            What::Share(_) => "messaging.share".to_owned(),
         };
         self.tell(caller.session, Event::completed(asked.ticket, outcome(&call)));
     }

@@ -2,6 +2,7 @@
 //! state anew from the log.
 
 use crate::change::Change;
+use crate::chat::state::ChatChange;
 use crate::flow::FlowChange;
 use crate::people::nobody;
 use crate::services::limit;
@@ -51,6 +52,7 @@ fn needs(change: &Change) -> [Option<&PersonId>; 2] {
         | Change::Taken { person, .. }
         | Change::Sent { person, .. }
         | Change::Read { person, .. }
+        | Change::Pointer { person, .. }
         | Change::Receipt { person, .. }
         | Change::Saved { person, .. } => [Some(person), None],
         Change::Message { person, sender, .. } => [Some(person), sender.as_ref().map(|(sender, ..)| sender)],
@@ -69,6 +71,7 @@ fn largest(change: &Change) -> (&'static str, usize) {
         }
         Change::Order { body: Some(body), .. } => ("an order", body.0.len()),
         Change::Message { message, .. } => ("a message", message.0.len()),
+        Change::Chat(ChatChange::Line { body, .. }) => ("a line", body.0.len()),
         Change::Trade(TradeChange::Intent { body, .. } | TradeChange::Answer { answer: body, .. }) => ("an intent", body.0.len()),
         Change::Receipt { receipt, .. } | Change::Flow(FlowChange::ReceiptAgain { receipt, .. }) => ("a receipt", receipt.0.len()),
         Change::Audit { about, purpose, .. } => {

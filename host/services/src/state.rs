@@ -31,6 +31,7 @@ pub(crate) struct State {
     pub(crate) orders: BTreeMap<ProgramId, Shelf<String, Arc<OrderState>>>,
     pub(crate) flows: FlowState,
     pub(crate) trade: crate::trade::state::Trade,
+    pub(crate) chats: crate::chat::state::Chats,
     /// By day since 1970.
     pub(crate) days: BTreeMap<u64, DayCounts>,
     /// Entry of the newest erasure: what is left of it in the log goes with the next compaction.
@@ -58,10 +59,14 @@ pub(crate) struct PersonState {
     pub(crate) programs: BTreeMap<ProgramId, PersonInProgram>,
     /// Expiry by sequence.
     pub(crate) messages: BTreeMap<u64, u64>,
+    /// Expiry by sequence, of what a conversation has: beside the messages, so that much talk pushes none of them out.
+    pub(crate) pointers: BTreeMap<u64, u64>,
     pub(crate) last_message: u64,
     pub(crate) read_to: u64,
     pub(crate) last_receipt: u64,
     pub(crate) audit: crate::audit::Chain,
+    pub(crate) chats: BTreeSet<crate::chat::ChatId>,
+    pub(crate) blocked: BTreeSet<PersonId>,
 }
 
 /// A person in one program.

@@ -48,7 +48,7 @@ pub(crate) async fn run(services: Weak<Services>, mut notices: Receiver<(u64, No
         let Some(services) = services.upgrade() else { return };
         match heard {
             Ok((_, Notice::Row(notice))) => services.changed(&notice).await,
-            Ok((_, Notice::Message { .. })) => {}
+            Ok((_, Notice::Message { .. } | Notice::Pointer { .. })) => {}
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "watchers were told that they missed changes");
                 services.tell_gap();

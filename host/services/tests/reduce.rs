@@ -14,6 +14,7 @@ use std::time::Duration;
 use youji_api::caller::Caller;
 use youji_api::{Answer, Call, Capabilities, Fields, Reply, SavedState, SessionId};
 use youji_services::trade::{Agreed, Attempt, Idempotency, MerchantId, NewIntent};
+use youji_services::chat::{AskAnswer, Content, Gift};
 use youji_services::{NewPerson, Person, verify_audit};
 use youji_store::{Checkpoint, Map, Pair, RunMap};
 
@@ -76,7 +77,14 @@ async fn pairs(map: &Path) -> Vec<Pair> {
 impl World {
     async fn new(seed: u64) -> World {
         World {
-            host: Host::new().await,
+            // So few lines that most of them go.
+            host: Host::with(|config| {
+                config.limits.chat_lines = 6;
+                config.limits.chat_pointers = 8;
+                config.limits.chat_lines_a_minute = usize::MAX;
+                config.limits.chat_asks_a_day = usize::MAX;
+            })
+            .await,
             random: ChaCha8Rng::seed_from_u64(seed),
             people: Vec::new(),
             serial: 0,
@@ -307,6 +315,83 @@ impl World {
         }
     }
 
+    /// Somebody does something in a conversation of theirs, or makes one.
+    async fn chat(&mut self) {
+        self.serial += 1;
+        let (one, other) = (
+            self.people.choose(&mut self.random).unwrap().person.clone(),
+            self.people.choose(&mut self.random).unwrap().person.clone(),
+        );
+        let (serial, act) = (self.serial, self.random.random_range(0..16));
+        let services = self.host.services.clone();
+        let (me, they) = (&one.id, &other.id);
+        let own = services.chats(me).await.unwrap();
+        let Some(row) = own.choose(&mut self.random).filter(|_| act > 1) else {
+            let title = (act != 1).then(|| format!("Title {serial}"));
+            let made = services.chat_make(me, title.as_deref()).await;
+            return self.note("chat", made.is_ok());
+        };
+        let chat = &row.chat;
+        let members = services.chat_members(me, chat).unwrap();
+        let member = members.choose(&mut self.random).unwrap().member;
+        let newest = row.last.as_ref().map_or(0, |line| line.number);
+        let (what, done) = match act {
+            2..=6 => {
+                let text = format!("said {serial}");
+                let said = services.chat_say(me, chat, &text, &Content::Text { text: text.clone() }).await;
+                ("say", said.is_ok())
+            }
+            7 | 8 => {
+                let done = match services.chat_invite(me, chat).await {
+                    Ok((code, _)) if serial % 4 > 0 => services.chat_join(they, &code).await.is_ok(),
+                    made => made.is_ok(),
+                };
+                ("join", done)
+            }
+            9 => {
+                services
+                    .chat_ask(me, chat, if other.visitor { "nobody" } else { &other.code })
+                    .await
+                    .ok();
+                let answer = [AskAnswer::Accept, AskAnswer::Decline, AskAnswer::Block];
+                let answer = *answer.choose(&mut self.random).unwrap();
+                ("ask", services.chat_answer(they, chat, answer).await.is_ok())
+            }
+            10 => ("read-lines", services.chat_read(me, chat, newest).await.is_ok()),
+            11 => ("title", services.chat_title(me, chat, &format!("Title {serial}")).await.is_ok()),
+            12 => {
+                let blocked = self.random.random();
+                ("block", services.chat_block(me, chat, member, blocked).await.is_ok())
+            }
+            13 => ("leave", services.chat_leave(me, chat).await.is_ok()),
+            14 => ("take-out", services.chat_remove(me, chat, member).await.is_ok()),
+            _ => {
+                let note = format!("note {serial}");
+                let gift = match self.random.random() {
+                    true => Gift::Transfer {
+                        to: member,
+                        amount: 10,
+                        note,
+                    },
+                    false => Gift::Packet {
+                        amount: 20,
+                        shares: 3,
+                        random: true,
+                        note,
+                    },
+                };
+                let pin = if one.visitor { "" } else { "1234" };
+                let given = services.chat_give(me, chat, &format!("gift {serial}"), &gift, pin).await;
+                if let Ok(given) = &given {
+                    let taken = services.chat_claim(they, chat, given.sent.number).await;
+                    self.note("take-share", taken.is_ok());
+                }
+                ("give", given.is_ok())
+            }
+        };
+        self.note(what, done);
+    }
+
     async fn profile(&mut self) {
         let caller = self.session().await;
         let call = Call::IdentityProfile {
@@ -354,7 +439,7 @@ impl World {
         if self.people.len() < 2 || (self.people.len() < 5 && self.random.random_ratio(1, 10)) {
             return self.arrive().await;
         }
-        match self.random.random_range(0..25) {
+        match self.random.random_range(0..33) {
             0..=3 => {
                 let (caller, key, value) = (self.session().await, self.key(), self.words());
                 let set = self.host.call(&caller, Call::StorageSet { key, value }).await;
@@ -451,6 +536,7 @@ impl World {
                 self.paid.retain(|(from, _, _)| other(from));
                 self.note("forget-in", forgotten.is_ok());
             }
+            22..=29 => self.chat().await,
             21 => {
                 let at = self.random.random_range(0..self.people.len());
                 self.leave(at).await;
@@ -524,6 +610,16 @@ async fn seen(host: &Host, somebody: &Person) -> String {
         "{:?} {:?}",
         services.inbox(&somebody.id, 0).await,
         services.consents(&somebody.id)
+    ));
+    for row in services.chats(&somebody.id).await.unwrap() {
+        let members = services.chat_members(&somebody.id, &row.chat);
+        let lines = services.chat_lines(&somebody.id, &row.chat, None, None).await;
+        all.push(format!("{row:?} {members:?} {lines:?}"));
+    }
+    all.push(format!(
+        "{:?} {:?}",
+        services.chat_asks(&somebody.id),
+        services.chat_blocked(&somebody.id)
     ));
     let audit = services.audit_log(&somebody.id, 0, 1_000).await.unwrap();
     verify_audit(&audit).unwrap();
@@ -665,19 +761,25 @@ async fn replaying_what_stays_comes_to_the_same() {
     let all = [
         "compared",
         "reduced",
+        "ask",
+        "block",
         "cancel",
+        "chat",
         "claim",
         "consent",
         "deposit",
         "escrow",
         "forget",
         "forget-in",
+        "give",
         "intent",
         "intent-act",
         "intent-paid",
         "intent-refund",
+        "join",
         "key",
         "key-revoked",
+        "leave",
         "login-code",
         "notified",
         "notified-again",
@@ -686,12 +788,17 @@ async fn replaying_what_stays_comes_to_the_same() {
         "pool",
         "profile",
         "read",
+        "read-lines",
         "record",
         "refund",
         "remove",
         "save",
+        "say",
         "send",
         "store",
+        "take-out",
+        "take-share",
+        "title",
         "transfer",
         "unrecord",
     ];

@@ -115,6 +115,13 @@ export const problems = {
   'not-a-socket': ['Not this way', 'Nothing was changed.', 'Reload this page.'],
   'not-a-stream': ['Not this way', 'Nothing was changed.', 'Reload this page.'],
   method: ['Not this way', 'Nothing was changed.', 'Reload this page.'],
+
+  'no-recipient': ['Nobody would get it', 'The other person is not there any more, or takes nothing from you. Nothing was sent or moved.', 'Bring them in again, or talk to somebody else.'],
+  'nothing-left': ['Nothing is left', 'All shares were taken, or the time is over.', 'There is nothing to do.'],
+  'not-found@invitation': ['This invitation is not good', 'It was used, is too old or was mistyped.', 'Ask for a new one.'],
+  'not-found@chat': ['This conversation is not there', 'You are not in it, or somebody left.', 'Look at the list again.'],
+  'limit@chat': ['Too much', 'A limit of conversations was reached: people, lines or questions.', 'Wait a little, or leave a conversation that you don’t need.'],
+  'limit@invitation': ['Too many tries', 'Invitations were tried too often, or there is no room.', 'Wait a few minutes, then try again.'],
 };
 
 /** What a program did wrong, as a sentence for people. */

@@ -102,6 +102,10 @@ pub(crate) enum ToPage<'a> {
     Message {
         message: serde_json::Value,
     },
+    /// Something came of a conversation.
+    Chat {
+        chat: serde_json::Value,
+    },
     /// Messages that are gone, both ends included.
     MessagesGone {
         first: u64,

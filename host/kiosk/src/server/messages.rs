@@ -1,6 +1,7 @@
 //! A person's messages as they come, as server-sent events: in order, at least once, with every gap said.
 
 use super::App;
+use super::chats::line_json;
 use super::guard::AtSeat;
 use super::net::stopped;
 use super::person::{message_json, program_name};
@@ -19,7 +20,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use youji_api::{ProgramId, codes};
+use youji_api::{PersonId, ProgramId, codes};
+use youji_services::chat::ChatId;
 use youji_services::{Mail, Mailbox, Message};
 
 const KIND: &str = "text/event-stream";
@@ -69,6 +71,7 @@ pub(crate) async fn follow(
     };
     let mailbox = app.host.services.mailbox(&seat.person, after)?;
     let line = Line {
+        person: seat.person.clone(),
         over: seat.over(),
         stop: app.stop.clone(),
         app,
@@ -83,6 +86,7 @@ pub(crate) async fn follow(
 
 struct Line {
     app: Arc<App>,
+    person: PersonId,
     mailbox: Mailbox,
     names: HashMap<ProgramId, Value>,
     over: watch::Receiver<bool>,
@@ -106,9 +110,17 @@ impl Line {
         };
         let event = Event::default().id(mail.sequence().to_string());
         Some(match mail {
+            Mail::Chat { chat, number, .. } => event.event("chat").data(self.chat(&chat, number).await.to_string()),
             Mail::Message(message) => event.event("message").data(self.draw(&message)),
             Mail::Gap { first, last } => event.event("gap").data(json!({"first": first, "last": last}).to_string()),
         })
+    }
+
+    /// What came of a conversation, as it stands now.
+    async fn chat(&self, chat: &ChatId, number: u64) -> Value {
+        let line = self.app.host.services.chat_line(&self.person, chat, number).await;
+        let line = line.ok().flatten().map(|line| line_json(&self.app.host, &line));
+        json!({"chat": chat, "number": number, "line": line})
     }
 
     fn draw(&mut self, message: &Message) -> String {

@@ -9,6 +9,7 @@
 //! | `seats` | who sits at which device |
 //! | `bucket` | rates |
 //! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
+//! | `chats` | conversations between people |
 //! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
 //! | [`openapi`] | the description of those routes |
 //! | `codes`, `collect` | payment codes: scanned, presented, collected with |
@@ -16,6 +17,7 @@
 //! | `socket`, `frames` | the session socket |
 
 mod bucket;
+mod chats;
 mod codes;
 mod collect;
 mod extract;

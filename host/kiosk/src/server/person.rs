@@ -36,6 +36,8 @@ pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
         "language": person.language,
         "sign": person.sign,
         "unread": person.unread,
+        "chats": host.services.chats_unread(&person.id),
+        "last": person.last_message,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, socket, staff, token, visit};
+use super::{App, chats, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, socket, staff, token, visit};
 use crate::problem::Problem;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -96,6 +96,26 @@ fn table() -> Vec<Entry> {
         act("/api/person/profile", Person, post(privacy::set_profile)),
         act("/api/person/language", Person, post(person::set_language)),
         act("/api/person/stay", Person, post(visit::stay)),
+        read("/C/{code}", Anyone, get(pages::page)),
+        read("/api/chats", Person, get(chats::list)),
+        act("/api/chats", Person, post(chats::make)),
+        act("/api/chats/invitation", Person, post(chats::invitation)),
+        act("/api/chats/join", Person, post(chats::join)),
+        act("/api/chats/unblock", Person, post(chats::unblock)),
+        read("/api/chats/{id}", Person, get(chats::read)),
+        act("/api/chats/{id}/say", Person, post(chats::say)),
+        act("/api/chats/{id}/read", Person, post(chats::mark_read)),
+        act("/api/chats/{id}/title", Person, post(chats::title)),
+        act("/api/chats/{id}/invite", Person, post(chats::invite)),
+        act("/api/chats/{id}/ask", Person, post(chats::ask)),
+        act("/api/chats/{id}/answer", Person, post(chats::answer)),
+        act("/api/chats/{id}/remove", Person, post(chats::remove)),
+        act("/api/chats/{id}/block", Person, post(chats::block)),
+        act("/api/chats/{id}/leave", Person, post(chats::leave)),
+        act("/api/chats/{id}/open", Person, post(chats::open)),
+        act("/api/chats/{id}/sheet", Person, post(chats::sheet)),
+        act("/api/chats/{id}/give", Person, post(chats::give)),
+        act("/api/chats/{id}/claim", Person, post(chats::claim)),
         act("/api/codes/scan", Person, post(codes::scan)),
         act("/api/codes/present", Person, post(codes::present)),
         read("/api/codes/presented", Person, get(codes::presented)),

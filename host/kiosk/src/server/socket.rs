@@ -2,6 +2,7 @@
 
 use super::App;
 use super::bucket::Bucket;
+use super::chats::line_json;
 use super::frames::{FromPage, ToPage};
 use super::guard::AtSeat;
 use super::net::stopped;
@@ -266,6 +267,12 @@ impl Line<'_> {
                 let name = json!(program_name(&self.app.host, &message.program));
                 let message = json!(message_json(&message, &name));
                 send(socket, &ToPage::Message { message }).await
+            }
+            Some(Mail::Chat { chat, number, .. }) => {
+                let line = self.app.host.services.chat_line(&self.seat.person, &chat, number).await;
+                let line = line.ok().flatten().map(|line| line_json(&self.app.host, &line));
+                let chat = json!({"chat": chat, "number": number, "line": line});
+                send(socket, &ToPage::Chat { chat }).await
             }
             Some(Mail::Gap { first, last }) => send(socket, &ToPage::MessagesGone { first, last }).await,
         }

@@ -273,6 +273,7 @@ pub(crate) async fn open_here(app: &Arc<App>, seat: &Arc<Seat>, request: OpenReq
         let _waiting = seat.wait();
         let code = match &request.target {
             Target::Code(text) => Some(text.clone()),
+            Target::Card { card, .. } => card.code.clone(),
             Target::Page { .. } => None,
         };
         let opened = Box::pin(app.host.open(&seat.person, request)).await?;
