@@ -383,10 +383,18 @@ async fn bodies() -> Result<()> {
         json!({"pin": "12345678"}),
         json!({"id": "0123456789abcdef", "allowed": true}),
         json!({"person": "p", "amount": "1.00", "idempotencyKey": "k"}),
+        json!({"clientId": "1", "text": "hello"}),
+        json!({"clientId": "2", "card": {"program": PROGRAM}}),
+        json!({"kind": "packet", "amount": "1.00", "shares": 2, "random": true, "note": "n"}),
+        json!({"clientId": "3", "sheet": "00000000000000ff", "gift": {"kind": "transfer", "to": 1, "amount": "1.00"}, "pin": "1"}),
+        json!({"member": 1, "blocked": true}),
+        json!({"number": 1}),
+        json!({"answer": "accept"}),
+        json!({"title": "t"}),
     ];
     let paths: Vec<&str> = routes()
         .iter()
-        .filter(|route| route.method == "POST" && !route.path.contains('{'))
+        .filter(|route| route.method == "POST" && (!route.path.contains('{') || route.path.starts_with("/api/chats/")))
         .map(|route| route.path)
         .collect();
     let end = Instant::now() + seconds();
@@ -395,8 +403,11 @@ async fn bodies() -> Result<()> {
         let mut seat = live.seat();
         seat.visitor("en").await?;
         seat.post("/api/operator/sign-in", &json!({"pin": pin})).await?;
+        let made = seat.post("/api/chats", &json!({"title": "Talk"})).await?.ok()?;
+        let chat = made["id"].as_str().unwrap_or_default().to_owned();
         for _ in 0..50 {
-            let path = paths.choose(&mut random).copied().unwrap_or("/api/open");
+            let path = paths.choose(&mut random).copied().unwrap_or("/api/open").replace("{id}", &chat);
+            let path = path.as_str();
             let mut body = good.choose(&mut random).map(Value::to_string).unwrap_or_default().into_bytes();
             if random.random_ratio(4, 5) {
                 mutate(&mut random, &mut body, JSON);

@@ -115,7 +115,7 @@ export const en = {
   'sheet.from-not': ', not from the program',
   'sheet.yours': 'Your secret sign',
   'sheet.consent': '{program} asks for',
-  'sheet.consent-d': 'Give only what you like. Take it back under “Consents”.',
+  'sheet.consent-d': 'Give only what you like. It holds until you take it back under “Consents”, or are erased here.',
   'sheet.gives-as': '{what} that it gets',
   'sheet.gives-none': 'nothing',
   'sheet.allow': 'Allow',

@@ -115,7 +115,7 @@ export const zh = {
   'sheet.from-not': '，不是程序',
   'sheet.yours': '你的暗号',
   'sheet.consent': '“{program}”想要',
-  'sheet.consent-d': '只给它你愿意给的。以后可以在“授权”里收回。',
+  'sheet.consent-d': '只给它你愿意给的。一直有效，直到你在“授权”里收回，或在本机被抹去。',
   'sheet.gives-as': '它得到的{what}',
   'sheet.gives-none': '不提供',
   'sheet.allow': '允许',
