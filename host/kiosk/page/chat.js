@@ -24,7 +24,7 @@ const SAID = new Set(['text', 'card', 'transfer', 'packet', 'erased', 'hidden'])
  * conversation is closed.
  */
 export function showChat(id, ways) {
-  const log = h('ol', { class: 'chat-lines', tabindex: '0', role: 'log', 'aria-live': 'polite', 'aria-label': t('chat.lines') });
+  const log = h('div', { class: 'chat-lines', tabindex: '0', role: 'log', 'aria-live': 'polite', 'aria-label': t('chat.lines') });
   const older = h('div', { class: 'chat-older' });
   const wrong = h('div', { class: 'chat-wrong' });
   const place = h('div', { class: 'chat-body' }, skeleton(4));
@@ -53,7 +53,7 @@ export function showChat(id, ways) {
     const others = state.members.filter((member) => !member.me);
     fill(
       tools,
-      h('p', { class: 'row-note', dir: 'auto', text: others.length ? t('chat.with', { names: others.map(({ name }) => name).join(t('privacy.and')) }) : t('chat.alone-d') }),
+      h('p', { class: 'row-note', dir: 'auto', text: !others.length ? t('chat.alone-d') : state.chat?.group ? t('chat.with', { names: others.map(({ name }) => name).join(t('privacy.and')) }) : '' }),
       state.chat?.group || !others.length ? btn(t('chat.invite'), () => invite(id), { tone: 'quiet', symbol: 'plus', busyWhile: false }) : null,
       btn(t('chat.people'), () => showPeople(), { tone: 'quiet', symbol: 'people', busyWhile: false }),
     );
@@ -72,10 +72,10 @@ export function showChat(id, ways) {
   }
 
   function lineItem(line) {
-    if (!SAID.has(line.kind)) return h('li', { class: 'chat-note' }, h('span', { dir: 'auto', text: t(`chat.line.${line.kind}`, { who: nameOf(line) }) }));
+    if (!SAID.has(line.kind)) return h('p', { class: 'chat-note' }, h('span', { dir: 'auto', text: t(`chat.line.${line.kind}`, { who: nameOf(line) }) }));
     const quiet = line.kind === 'erased' || line.kind === 'hidden';
     return h(
-      'li',
+      'div',
       { class: ['chat-line', line.mine && 'mine', quiet && 'quiet'] },
       h('p', { class: 'chat-who' }, h('bdi', { text: nameOf(line) }), h('time', { datetime: new Date(line.at).toISOString(), text: moment(line.at) })),
       quiet ? h('p', { class: 'chat-bubble', text: t(`chat.line.${line.kind}`, { who: nameOf(line) }) }) : bubble(line),
@@ -112,9 +112,10 @@ export function showChat(id, ways) {
     };
     return h(
       'button',
-      { class: 'chat-bubble chat-card', type: 'button', 'aria-label': `${t('chat.card')}: ${card.title}, ${named(card.name)}`, 'aria-disabled': card.here ? null : 'true', on: { click: open } },
+      { class: 'chat-bubble chat-card', type: 'button', 'aria-disabled': card.here ? null : 'true', on: { click: open } },
       tile,
-      h('span', { class: 'chat-card-words' }, h('strong', { dir: 'auto', text: card.title }), card.summary ? h('span', { dir: 'auto', text: card.summary }) : null, h('span', { class: 'row-note', dir: 'auto', text: card.here ? named(card.name) : t('chat.card-gone') })),
+      h('span', { class: 'sr', text: t('chat.card') }),
+      h('span', { class: 'chat-card-words' }, h('strong', { dir: 'auto', text: card.title }), card.summary ? h('span', { dir: 'auto', text: card.summary }) : null, h('span', { class: 'row-note', dir: 'auto', text: !card.here ? t('chat.card-gone') : card.title === named(card.name) ? t('chat.card-tap') : named(card.name) })),
     );
   }
 

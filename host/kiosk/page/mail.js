@@ -2,8 +2,13 @@
 
 import { person, onPerson } from './store.js';
 
+/** How soon a line that was refused is tried again: the browser does so by itself only for one that broke off. */
+const AGAIN_MS = 5000;
+
 let line = null;
 let whose = null;
+let seen = 0;
+let again = 0;
 const listeners = { message: new Set(), chat: new Set(), gap: new Set() };
 
 /** Runs `run` with what each event of that kind says: "message", "chat", "gap". Gives a function that ends it. */
@@ -13,16 +18,24 @@ export function onMail(kind, run) {
 }
 
 const tell = (kind) => (event) => {
+  seen = Math.max(seen, Number(event.lastEventId));
   const data = JSON.parse(event.data);
   for (const run of listeners[kind]) run(data, Number(event.lastEventId));
 };
 
 function follow(who) {
-  line?.close();
-  line = null;
+  endMail();
   whose = who && who.sign ? `${who.name} ${who.sign.picture}` : null;
   if (!who) return;
-  line = new EventSource(`/api/messages?after=${who.last ?? 0}`);
+  seen = who.last ?? 0;
+  listen();
+}
+
+function listen() {
+  line = new EventSource(`/api/messages?after=${seen}`);
+  line.addEventListener('error', () => {
+    if (line?.readyState === EventSource.CLOSED) again = setTimeout(() => whose && listen(), AGAIN_MS);
+  });
   for (const kind of Object.keys(listeners)) line.addEventListener(kind, tell(kind));
 }
 
@@ -41,6 +54,7 @@ export function followMail() {
 export const follows = () => line !== null && line.readyState === EventSource.OPEN;
 
 export function endMail() {
+  clearTimeout(again);
   line?.close();
   line = null;
   whose = null;

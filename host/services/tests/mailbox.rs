@@ -47,7 +47,7 @@ async fn texts(mailbox: &mut Mailbox, count: usize) -> Vec<(u64, String)> {
     while all.len() < count {
         match next(mailbox).await {
             Mail::Message(message) => all.push((message.sequence, message.text)),
-            gap @ Mail::Gap { .. } => panic!("{gap:?} after {all:?}"),
+            other => panic!("{other:?} after {all:?}"),
         }
     }
     all

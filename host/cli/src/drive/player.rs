@@ -444,6 +444,7 @@ fn name_of(sheet: &Sheet) -> &'static str {
         SheetKind::Subscribe { .. } => "subscribe",
         SheetKind::Payment { .. } => "payment",
         SheetKind::Open { .. } => "open",
+        SheetKind::Share { .. } => "share",
     }
 }
 

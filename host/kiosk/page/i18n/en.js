@@ -593,6 +593,7 @@ export const en = {
   'chat.send-card': 'Send a program',
   'chat.send-card-d': 'Whoever taps on it can open it. What you have open goes with its place, such as a table.',
   'chat.card-open': 'Open now',
+  'chat.card-tap': 'Tap to open',
   'chat.card-gone': 'No longer on this host',
   'chat.open-q': 'Open {program}?',
   'chat.open-d': '{who} sent it. The program learns that you came by it.',

@@ -593,6 +593,7 @@ export const zh = {
   'chat.send-card': '发送小程序',
   'chat.send-card-d': '对方一点就能打开。您正开着的会连同位置一起发送，比如桌号。',
   'chat.card-open': '正在使用',
+  'chat.card-tap': '点一下打开',
   'chat.card-gone': '本机已没有它',
   'chat.open-q': '打开{program}？',
   'chat.open-d': '由{who}发来。小程序会知道您是从这里来的。',
