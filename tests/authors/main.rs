@@ -2,6 +2,7 @@
 
 mod author;
 mod check;
+mod elsewhere;
 mod recorded;
 mod refused;
 mod templates;

@@ -18,9 +18,10 @@ use youji_bench::client::{PATIENCE, Seat};
 use youji_kiosk::server::routes::routes;
 use youji_kiosk::{Host, Server};
 use youji_package::{
-    Address, EmvCode, ImageKind, Issuer, Manifest, Origin, Package, PackageLimits, ScanCode, ScanKey, ScanKeys, Translation, Verifier,
-    classify,
+    Address, Channel, Digest, EmvCode, ImageKind, Issuer, Manifest, Origin, Package, PackageLimits, PublisherRequest, ScanCode, ScanKey,
+    ScanKeys, SignedStatement, StatedVersion, Statement, Translation, Verifier, classify,
 };
+use youji_registry::source::parse_index;
 
 fn seconds() -> Duration {
     let given = std::env::var("YOUJI_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
@@ -258,6 +259,63 @@ fn packages_and_their_pictures() {
             assert!(!text.contains("<script") && !text.contains("<!doctype"), "{text}");
         }
     });
+}
+
+/// Whatever a registry gives as its index, only what its publisher signed is read out of it.
+#[test]
+fn statements_and_indexes() {
+    let key = crate::support::key();
+    let stated = |code: u32| StatedVersion {
+        code,
+        name: format!("{code}.0"),
+        channel: Channel::Release,
+        digest: Digest([code as u8; 32]),
+        yanked: (code == 1).then(|| "wrong prices".to_owned()),
+    };
+    let said = Statement {
+        program: PROGRAM.into(),
+        serial: 1_800_000_000,
+        versions: vec![stated(1), stated(2)],
+    };
+    let signed = said.clone().sign(&key);
+    let good = json!({"format": 1, "statements": [signed.text()]}).to_string();
+    let header = PublisherRequest::sign(&key, "POST", "localhost:8080", "/registry/publish", b"body", 1_000);
+    let words = [
+        JSON,
+        &[
+            "\\\"",
+            "\"yanked\":",
+            "\"serial\":",
+            "youji statement",
+            "{\"format\":1,\"statements\":[",
+            "release",
+            "key=",
+            ",time=",
+        ],
+    ]
+    .concat();
+    let mut read = 0_u64;
+    fuzz("statements and indexes", |random| {
+        let mut bytes = good.as_bytes().to_vec();
+        mutate(random, &mut bytes, &words);
+        if let Ok((statements, _)) = parse_index(&bytes) {
+            assert!(
+                statements
+                    .iter()
+                    .all(|found| found.statement == said && found.publisher == key.public()),
+                "an altered statement is read"
+            );
+            read += 1;
+        }
+        let text = mutated_text(random, signed.text(), &words);
+        assert!(SignedStatement::parse(&text).is_ok_and(|found| found.statement == said) || SignedStatement::parse(&text).is_err());
+        let text = mutated_text(random, &header, &words);
+        if let Ok(request) = PublisherRequest::parse(&text) {
+            let fits = request.verify("POST", "localhost:8080", "/registry/publish", 1_000).is_ok();
+            assert!(!fits || text == header, "{text:?} is taken");
+        }
+    });
+    assert!(read > 0, "some of them were read");
 }
 
 #[test]

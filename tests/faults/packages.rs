@@ -7,7 +7,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use youji_kiosk::{Host, OpenRequest, Target};
-use youji_package::{PackageLimits, PublisherKey};
+use youji_package::{Channel, PackageLimits, PublisherKey};
 use youji_runtime::EndReason;
 use zip::write::SimpleFileOptions;
 
@@ -64,6 +64,7 @@ impl Door {
                 program: PROGRAM.into(),
                 page: String::new(),
                 query: Vec::new(),
+                channel: Channel::Release,
             },
             cause: "link".into(),
             language: "en".into(),

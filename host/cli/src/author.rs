@@ -7,12 +7,11 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use youji_dev::{Built, Options, Progress, Project};
 use youji_kiosk::Host;
-use youji_package::{Manifest, PublicKey, PublisherKey};
+use youji_package::{Channel, Manifest, Package, PackageLimits, PublicKey, PublisherKey, StatedVersion, Statement};
 use youji_registry::Published;
-use youji_services::{Merchant, Names};
 
 /// Which project, and who signs.
 #[derive(clap::Args)]
@@ -50,6 +49,20 @@ impl Work {
             Some(file) => Ok(file.clone()),
             None => default_key(),
         }
+    }
+
+    /// The key that something was published with before.
+    ///
+    /// # Errors
+    /// There is none, or it can't be read.
+    pub(crate) fn existing_key(&self) -> Result<PublisherKey> {
+        let file = self.key_file()?;
+        anyhow::ensure!(
+            file.exists(),
+            "{} does not exist; restore it from a copy, or name another with --key FILE: only the key that published a program can speak of it",
+            file.display()
+        );
+        Ok(youji_dev::publisher_key(&file)?)
     }
 
     /// The key; made when there is none, unless another file was named.
@@ -118,19 +131,72 @@ pub(crate) fn manifest(project: &Project) -> Result<Manifest> {
 /// # Errors
 /// What the registry or the services refuse.
 pub(crate) async fn install(host: &Arc<Host>, package: Vec<u8>, public: &PublicKey, name: &str) -> Result<Published> {
-    if !host.registry().publishers().iter().any(|known| known.id == public.id()) {
-        let publisher = host.registry().allow_publisher(name, public).await?;
-        host.services()
-            .enrol_merchant(Merchant {
-                publisher,
-                id: String::new(),
-                name: Names::new(name, name),
-            })
-            .await?;
-    }
+    allow(host, public, name).await?;
     let published = host.registry().publish(package).await?;
     host.programs_changed();
     Ok(published)
+}
+
+/// Allows a key that is new on a host, under that name.
+async fn allow(host: &Arc<Host>, public: &PublicKey, name: &str) -> Result<()> {
+    if !host.registry().publishers().iter().any(|known| known.id == public.id()) {
+        host.allow_publisher(name, public).await?;
+    }
+    Ok(())
+}
+
+/// What a publisher says next of a program once that package is its version in a channel; none if that is what was said before.
+///
+/// # Errors
+/// The version's number stands for something else, or it was withdrawn.
+pub(crate) fn stated(before: Option<&Statement>, bytes: &[u8], channel: Channel) -> Result<Option<Statement>> {
+    let package = Package::open(bytes, &PackageLimits::default())?;
+    let version = StatedVersion {
+        code: package.manifest.version.code,
+        name: package.manifest.version.name,
+        channel,
+        digest: package.digest,
+        yanked: None,
+    };
+    if before.and_then(|before| before.version(version.code)) == Some(&version) {
+        return Ok(None);
+    }
+    Ok(Some(Statement::publish(before, &package.manifest.app_id, version, now())?))
+}
+
+/// Publishes on a host whose operator allows the key if it is new there, with what its publisher states.
+///
+/// # Errors
+/// What the registry or the services refuse.
+pub(crate) async fn publish(host: &Arc<Host>, package: Vec<u8>, key: &PublisherKey, name: &str, channel: Channel) -> Result<Published> {
+    let program = Package::open(&package, &PackageLimits::default())?.manifest.app_id;
+    allow(host, &key.public(), name).await?;
+    let before = host.registry().statement(&program);
+    let published = match stated(before.as_ref(), &package, channel)? {
+        Some(statement) => host.registry().publish_stated(Some(package), statement.sign(key)).await?,
+        None => host.registry().publish(package).await?,
+    };
+    host.programs_changed();
+    Ok(published)
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Waits for work that needs no host.
+///
+/// # Errors
+/// What the work says.
+pub(crate) fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("no async runtime could be started")?;
+    tokio.block_on(work)
 }
 
 /// A line that moves while something takes its time; nothing for scripts.

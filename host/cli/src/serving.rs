@@ -36,6 +36,12 @@ pub(crate) struct Options {
     /// Let notifications of merchants go to addresses of this machine and its network too
     #[arg(long)]
     notify_private: bool,
+    /// Another host to fetch programs from that are not here; kept for the next start, and may be given several times
+    #[arg(long, value_name = "URL", value_parser = youji_kiosk::remote::registry_url)]
+    registry: Vec<String>,
+    /// Fetch programs from nowhere any more
+    #[arg(long, conflicts_with = "registry")]
+    no_registry: bool,
     /// Seconds without a touch after which the kiosk is reset
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     idle: u64,
@@ -78,6 +84,7 @@ impl Options {
             public_url: self.public_url.clone(),
             lan: self.lan,
             notify_private: self.notify_private,
+            registries: (self.no_registry || !self.registry.is_empty()).then(|| self.registry.clone()),
             demo,
             idle,
             warn: Duration::from_secs(self.warn).min(idle / 2),

@@ -88,7 +88,7 @@ function signIn(note) {
 
 const part = (title, ...content) => h('section', { class: 'op-part' }, h('h2', { text: title }), content);
 
-function draw({ day = {}, live = [], publishers = [], people = [], host = {} }) {
+function draw({ day = {}, live = [], publishers = [], people = [], programs = [], asked = [], registries = [], host = {} }) {
   const focus = document.activeElement?.dataset?.key;
   const figures = [['scans', count(day.scans)], ['opens', count(day.opens)], ['orders', count(day.orders)], ['turnover', money(day.turnover ?? 0, currency)], ['unloads', count(day.unloads)], ['faults', count(day.faults)]];
   fill(
@@ -98,6 +98,13 @@ function draw({ day = {}, live = [], publishers = [], people = [], host = {} }) 
     part(t('op.live'), live.length ? liveTable(live) : h('p', { class: 'op-none', text: t('op.live-none') })),
     part(t('op.people'), people.length ? h('ul', { class: 'rows' }, people.map(personRow)) : h('p', { class: 'op-none', text: t('op.people-none') })),
     part(t('op.publishers'), h('p', { class: 'op-note', text: t('op.publishers-d') }), publishers.length ? h('ul', { class: 'rows' }, publishers.map(publisherRow)) : empty('package', t('op.publishers-none'))),
+    part(
+      t('op.programs'),
+      h('p', { class: 'op-note', text: t('op.programs-d') }),
+      asked.length ? h('ul', { class: 'rows' }, asked.map(askedRow)) : null,
+      programs.length ? h('ul', { class: 'rows' }, programs.map(programRow)) : empty('package', t('op.programs-none')),
+      registries.length ? [h('h3', { text: t('op.registries') }), h('ul', { class: 'rows' }, registries.map(registryRow)), h('div', { class: 'op-actions' }, btn(t('op.refresh'), lookForNews, { symbol: 'globe', 'data-key': 'news' }))] : null,
+    ),
     part(
       t('op.kiosk'),
       h(
@@ -177,6 +184,102 @@ async function compact() {
     const problem = asProblem(error);
     toast({ symbol: 'alert', title: problem.title, detail: problem.remedy, tone: 'bad' });
   }
+}
+
+/** A publisher whom nobody allowed, and of whom somebody wanted a program. */
+function askedRow(one) {
+  const allow = () => {
+    const it = dialog(
+      { title: t('op.wanted', { program: one.program }), className: 'small' },
+      h('p', { class: 'dialog-lead', text: t('op.wanted-d') }),
+      h('p', { class: 'op-key', dir: 'ltr', text: one.publisher }),
+      form({
+        fields: [{ name: 'name', label: t('op.allow-name'), max: 64, autofocus: true }],
+        label: t('op.allow'),
+        submit: async ({ name }) => {
+          await api.answerAsked(one.publisher, name.trim());
+          it.close();
+          toast({ symbol: 'check', title: t('op.allowed-now', { name: name.trim() }), tone: 'good' });
+          refresh();
+        },
+      }),
+    );
+  };
+  const dismiss = async () => {
+    await api.answerAsked(one.publisher).catch(said);
+    refresh();
+  };
+  return h(
+    'li',
+    { class: 'row-item op-asked' },
+    h('div', { class: 'row-words' }, h('p', { class: 'row-title', text: t('op.wanted', { program: one.program }) }), h('p', { class: 'row-note', text: `${one.publisher} · ${t('op.from', { registry: one.registry })}` })),
+    btn(t('op.dismiss'), dismiss, { tone: 'quiet', 'data-key': `no-${one.publisher}-${one.program}` }),
+    btn(t('op.allow'), allow, { tone: 'primary', 'data-key': `yes-${one.publisher}-${one.program}`, 'aria-label': `${t('op.allow')}: ${one.program}` }),
+  );
+}
+
+function programRow(one) {
+  const name = named(one.name);
+  const opens = one.versions.find((version) => version.code === one.release);
+  const notes = [one.id, one.registry ? t('op.from', { registry: one.registry }) : one.publisher];
+  const state = [one.open && one.allowed ? null : 'op.closed', one.held ? 'op.held' : null, one.trial ? 'op.tried' : null].filter(Boolean);
+  return h(
+    'li',
+    { class: 'row-item' },
+    h('div', { class: 'row-words' }, h('p', { class: 'row-title' }, h('bdi', { text: name }), state.map((key) => h('span', { class: key === 'op.closed' ? 'tag bad' : 'tag', text: t(key) }))), h('p', { class: 'row-note', text: notes.join(' · ') })),
+    opens ? h('strong', { class: 'row-amount', text: opens.name }) : null,
+    btn(t('op.versions'), () => chooseVersion(one, name), { tone: 'plain', 'data-key': `ver-${one.id}`, 'aria-label': `${t('op.versions')}: ${name}` }),
+  );
+}
+
+/** Which version of a program opens for everybody. */
+function chooseVersion(one, name) {
+  const wrong = h('div');
+  const use = async (version) => {
+    fill(wrong);
+    try {
+      await api.chooseVersion(one.id, version.code);
+    } catch (error) {
+      fill(wrong, problemBox(asProblem(error)));
+      return;
+    }
+    it.close();
+    toast({ symbol: 'check', title: t('op.used', { program: name, version: version.name }), tone: 'good' });
+    refresh();
+  };
+  const row = (version) => {
+    const current = version.code === one.release;
+    const withdrawn = version.yanked != null;
+    const tags = [current ? 'op.current' : null, version.channel === 'trial' ? 'op.tried' : null, withdrawn ? 'op.yanked' : null, version.here ? null : 'op.not-here'].filter(Boolean);
+    return h(
+      'li',
+      { class: 'row-item' },
+      h('div', { class: 'row-words' }, h('p', { class: 'row-title' }, h('bdi', { text: version.name }), tags.map((key) => h('span', { class: key === 'op.yanked' ? 'tag bad' : 'tag', text: t(key) }))), h('p', { class: 'row-note', dir: 'auto', text: version.yanked || t('op.code-n', { n: version.code }) })),
+      current || withdrawn ? null : btn(t('op.use'), () => use(version), { tone: 'plain', 'aria-label': `${t('op.use')}: ${version.name}` }),
+    );
+  };
+  const it = dialog({ title: `${t('op.versions')} · ${name}` }, h('p', { class: 'dialog-lead', text: t('op.versions-d') }), h('ul', { class: 'rows' }, [...one.versions].reverse().map(row)), wrong);
+}
+
+function registryRow(one) {
+  const words = one.failed ? t('op.registry-failed') : one.answeredS == null ? t('op.registry-new') : t('op.registry-ok', { n: one.programs, ago: duration(one.answeredS * 1000) });
+  return h('li', { class: 'row-item' }, h('div', { class: 'row-words' }, h('p', { class: 'row-title', dir: 'ltr', text: one.address }), h('p', { class: one.failed ? 'row-note bad' : 'row-note', text: words }), one.failed ? h('p', { class: 'row-note', lang: 'en', text: one.failed }) : null, one.leftOut ? h('p', { class: 'row-note bad', text: t('op.registry-old', { n: one.leftOut }) }) : null));
+}
+
+async function lookForNews() {
+  try {
+    const { failed } = await api.refreshPrograms();
+    if (failed.length) toast({ symbol: 'alert', title: t('op.refresh-failed'), detail: failed[0], tone: 'bad' });
+    else toast({ symbol: 'check', title: t('op.refreshed'), tone: 'good' });
+    refresh();
+  } catch (error) {
+    said(error);
+  }
+}
+
+function said(error) {
+  const problem = asProblem(error);
+  toast({ symbol: 'alert', title: problem.title, detail: problem.remedy, tone: 'bad' });
 }
 
 async function resetAll() {

@@ -5,7 +5,8 @@ use crate::folder::Folder;
 use crate::host::HostError;
 use crate::problem::Problem;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use youji_package::{Issuer, Manifest, Origin, ScanCode, ScanError, ScanKey, ScanKeys, ShortId, Verifier};
+use youji_api::ProgramId;
+use youji_package::{Channel, Issuer, Manifest, Origin, ScanCode, ScanError, ScanKey, ScanKeys, Verifier};
 
 const FILE: &str = "scan-keys.json";
 
@@ -78,7 +79,7 @@ impl Codes {
     }
 
     /// The text that opens that page.
-    pub(crate) fn issue(&self, manifest: &Manifest, page: &str, scene: &str) -> Result<String, Problem> {
+    pub(crate) fn issue(&self, manifest: &Manifest, page: &str, scene: &str, channel: Channel) -> Result<String, Problem> {
         let page = if page.is_empty() { manifest.home() } else { page };
         let index = manifest.page_index(page).filter(|_| manifest.is_entry(page)).ok_or_else(|| {
             Problem::new(
@@ -89,14 +90,24 @@ impl Codes {
                 format!("Use one of: {}.", manifest.entries.join(", ")),
             )
         })?;
-        let code = ScanCode {
-            program: ShortId::of(&manifest.app_id),
+        self.text(&ScanCode {
             page: index,
             scene: scene.to_owned(),
-            expires: None,
-            kiosk: None,
-        };
-        self.issuer.issue(&code).map_err(|error| {
+            trial: channel == Channel::Trial,
+            ..ScanCode::home(&manifest.app_id)
+        })
+    }
+
+    /// The text that opens the home page of a program whose pages are not known here yet.
+    pub(crate) fn ahead(&self, program: &ProgramId, scene: &str) -> Result<String, Problem> {
+        self.text(&ScanCode {
+            scene: scene.to_owned(),
+            ..ScanCode::home(program)
+        })
+    }
+
+    fn text(&self, code: &ScanCode) -> Result<String, Problem> {
+        self.issuer.issue(code).map_err(|error| {
             Problem::new(
                 400,
                 error.code(),

@@ -42,6 +42,9 @@ pub struct HostConfig {
     pub places: Vec<PosterPlace>,
     /// Whether notifications of merchants may go to addresses of this machine and its network.
     pub notify_private: bool,
+    /// Other hosts that are asked for programs that are not here, such as "https://registry.example", and kept in the folder. None: those
+    /// that the folder keeps.
+    pub registries: Option<Vec<String>>,
     /// Limits of the kiosk.
     pub limits: HostLimits,
     /// Limits of one session.
@@ -80,6 +83,7 @@ impl HostConfig {
             place: None,
             places: Vec::new(),
             notify_private: false,
+            registries: None,
             limits: HostLimits::default(),
             session_limits: Limits::default(),
             sessions: 1_024,
@@ -164,6 +168,12 @@ pub struct HostLimits {
     pub journal_bytes: u64,
     /// An answer to a sheet that comes sooner than this after the sheet was sent is ignored.
     pub sheet_guard: Duration,
+    /// How long a registry's index may take, and a package of it.
+    pub registry_patience: [Duration; 2],
+    /// For how long a registry's answer is taken for true without asking again; that there was none, for five seconds at most.
+    pub registry_remember: Duration,
+    /// How often the registries are asked for news.
+    pub registry_every: Duration,
     /// How long everything may take when the host goes down.
     pub shutdown: Duration,
 }
@@ -191,6 +201,9 @@ impl Default for HostLimits {
             operator_idle: Duration::from_secs(1_800),
             journal_bytes: 16 << 20,
             sheet_guard: Duration::from_millis(500),
+            registry_patience: [Duration::from_secs(5), Duration::from_secs(20)],
+            registry_remember: Duration::from_secs(30),
+            registry_every: Duration::from_secs(600),
             shutdown: Duration::from_secs(5),
         }
     }

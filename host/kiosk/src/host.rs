@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use youji_api::{Gate, ProgramId, SessionId};
-use youji_registry::{Registry, RegistryOptions};
+use youji_package::Channel;
+use youji_registry::{Registry, RegistryError, RegistryOptions};
 use youji_runtime::{Ended, Receipt, Runtime, RuntimeConfig, check_imports};
 use youji_services::trade::{MerchantId, Printed};
 use youji_services::{Counter, OpenError, ServiceLimits, Services, ServicesConfig};
@@ -99,7 +100,11 @@ impl Host {
         let operator = Operator::open(&folder, &config.limits)?;
         let journal = Journal::open(folder.path(), config.limits.journal_bytes)
             .map_err(|error| folder_error(&folder.path().join("events.jsonl"), &error))?;
+        let registries = crate::remote::configured(&folder, config.registries.as_deref())?;
+        let [patience, package_patience] = config.limits.registry_patience;
         let registry = RegistryOptions {
+            sources: crate::remote::sources(registries, patience, package_patience),
+            remember: config.limits.registry_remember,
             check: Some(Arc::new(|wasm, requested| {
                 check_imports(wasm, requested).map(drop).map_err(|error| error.to_string())
             })),
@@ -214,27 +219,40 @@ impl Host {
         self.prepared.clear();
     }
 
-    /// The newest version of each program whose publisher is allowed, as lists show them.
+    /// The released version of each program that everybody can open, as lists show them.
     pub fn programs(&self) -> Vec<ProgramCard> {
-        let listed = self.registry.list().into_iter().filter(|listed| listed.allowed);
+        let listed = self.registry.list().into_iter().filter(|listed| listed.allowed && listed.open);
         listed
             .filter_map(|listed| card(&listed.current, listed.publisher_name, &self.codes).ok())
             .collect()
     }
 
-    /// Text of the scan code that opens a page with a scene of at most 12 bytes, such as "T7". `page` empty: home.
+    /// Text of the scan code that opens a page with a scene of at most 12 bytes, such as "T7". `page` empty: home; that of a program that
+    /// is not here yet can be printed ahead where registries are asked.
     ///
     /// # Errors
     /// No such program or page, a page that is no entry, a scene that is too long.
     pub fn code_for(&self, program: &ProgramId, page: &str, scene: &str) -> Result<String, Problem> {
-        let installed = self.registry.open_verified(program)?;
-        self.codes.issue(&installed.manifest, page, scene)
+        match self.registry.open_verified(program) {
+            Err(RegistryError::NotFound(_)) if page.is_empty() && !self.registry.remotes().is_empty() => self.codes.ahead(program, scene),
+            found => self.codes.issue(&found?.manifest, page, scene, Channel::Release),
+        }
+    }
+
+    /// The same for the trial version, which opens for whom its publisher gave a role.
+    ///
+    /// # Errors
+    /// As for [`code_for`](Self::code_for); there is no trial version.
+    pub fn trial_code_for(&self, program: &ProgramId, page: &str, scene: &str) -> Result<String, Problem> {
+        let installed = self.registry.find_in(program, Channel::Trial)?;
+        self.codes.issue(&installed.manifest, page, scene, Channel::Trial)
     }
 
     /// Page and scene of a code, if it is one of that program.
     pub(crate) fn own_code(&self, program: &ProgramId, text: &str) -> Option<(String, String)> {
         let code = self.codes.verify(text, self.config.clock.now_ms()).ok()?;
-        let installed = self.registry.open_verified(program).ok()?;
+        let channel = if code.trial { Channel::Trial } else { Channel::Release };
+        let installed = self.registry.find_in(program, channel).ok()?;
         let page = installed.manifest.pages.get(usize::from(code.page))?;
         (code.program == installed.short_id).then(|| (page.clone(), code.scene))
     }

@@ -6,10 +6,11 @@
 //! | [`host`] | [`Host`]: registry, services, runtime and gate of one data folder, without any HTTP |
 //! | [`open`] | the way of one scan, from the code's text to the first view, each step measured |
 //! | [`screen`] | what a session's screen should show beside the view: sheets, scanner, inbox, idle warning |
+//! | [`remote`] | other hosts as registries |
 //! | [`operator`] | the operator's PIN |
 //! | [`server`] | [`Server`]: HTTP and sockets in front of a host |
 //! | [`problem`] | what people and scripts read when something can't be done |
-//! | `hooks` | notifications to merchants' servers |
+//! | `outgoing`, `hooks` | requests to other machines, within bounds; notifications to merchants' servers |
 //! | [`money`] | decimal strings and minor units |
 //! | [`folder`] | private files |
 //! | [`decode`] | pictures in, texts of codes out |
@@ -26,11 +27,13 @@ mod metrics;
 pub mod money;
 pub mod open;
 pub mod operator;
+mod outgoing;
 mod post;
 pub mod posters;
 mod prepared;
 pub mod problem;
 pub mod qr;
+pub mod remote;
 pub mod screen;
 pub mod server;
 

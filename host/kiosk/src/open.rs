@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument;
 use youji_api::{Caller, Consent, Consents, Launch, PersonId, ProgramId, SessionId};
-use youji_package::{Address, CodeKind, ScanError};
-use youji_registry::{ProgramRef, RegistryError};
+use youji_package::{Address, Channel, CodeKind, ScanError};
+use youji_registry::{Installed, ProgramRef, RegistryError};
 use youji_runtime::{FullUpdate, LaunchError, LaunchRequest, OnEnd, Program, Session};
 use youji_services::chat::Card;
 use youji_services::{Counter, Names};
@@ -35,6 +35,8 @@ pub enum Target {
         page: String,
         /// Its parameters.
         query: Vec<(String, String)>,
+        /// The version for everybody, or the trial.
+        channel: Channel,
     },
 }
 
@@ -117,6 +119,7 @@ pub struct Opened {
 /// Where the way leads, once its code is read.
 struct Destination {
     program: ProgramRef,
+    channel: Channel,
     page: Page,
     scene: String,
     query: Vec<(String, String)>,
@@ -210,12 +213,12 @@ impl Host {
         };
         let destination = steps.time("parse", &tracing::debug_span!("parse"), || self.destination(&request.target))?;
         let found = steps.time("resolve", &tracing::debug_span!("resolve"), || {
-            self.registry.find(destination.program.clone())
+            self.registry.find_in(destination.program.clone(), destination.channel)
         });
         let installed = match found {
-            Err(RegistryError::NotFound(_)) => {
+            Err(RegistryError::NotFound(_) | RegistryError::NoTrial(_)) => {
                 let begun = Instant::now();
-                let fetched = self.registry.resolve(destination.program.clone());
+                let fetched = self.registry.resolve_in(destination.program.clone(), destination.channel);
                 let installed = fetched.instrument(tracing::debug_span!("fetch")).await?;
                 steps.push("fetch", micros(begun));
                 installed
@@ -227,7 +230,17 @@ impl Host {
         let (prepared, page, roles) = steps.time("prepare", &tracing::debug_span!("prepare"), || {
             let prepared = self.prepared.get(&installed, &language, &self.registry, &self.codes)?;
             let page = allowed_page(&prepared, &destination.page, request.from_program.is_some())?;
-            Ok::<_, Problem>((prepared, page, self.services.roles(person, &installed.publisher)))
+            let roles = self.services.roles(person, &installed.publisher);
+            if destination.channel == Channel::Trial && roles.is_empty() {
+                return Err(Problem::new(
+                    403,
+                    "trial",
+                    "A trial version",
+                    "The publisher tries this version out with its own people; nothing was opened.",
+                    "Scan the program's usual code.",
+                ));
+            }
+            Ok::<_, Problem>((prepared, page, roles))
         })?;
         let program = self.program_of(&prepared, &mut steps).await?;
 
@@ -303,6 +316,7 @@ impl Host {
             Target::Code(text) => match self.codes.verify(text, self.config.clock.now_ms()) {
                 Ok(code) => Ok(Destination {
                     program: code.program.into(),
+                    channel: if code.trial { Channel::Trial } else { Channel::Release },
                     page: Page::Index(code.page),
                     scene: code.scene,
                     query: Vec::new(),
@@ -316,12 +330,19 @@ impl Host {
             } => self.destination(&Target::Code(code.clone())),
             Target::Card { card, .. } => Ok(Destination {
                 program: (&card.program).into(),
+                channel: Channel::Release,
                 page: Page::Path(card.page.clone()),
                 scene: String::new(),
                 query: card.query.clone(),
             }),
-            Target::Page { program, page, query } => Ok(Destination {
+            Target::Page {
+                program,
+                page,
+                query,
+                channel,
+            } => Ok(Destination {
                 program: program.into(),
+                channel: *channel,
                 page: Page::Path(page.clone()),
                 scene: String::new(),
                 query: query.clone(),
@@ -342,8 +363,11 @@ impl Host {
                 "Open it there.",
             ));
         }
+        // Of versions an address names the trial only; which one is released is the host's to say.
+        let trial = address.version.as_deref() == Some("trial");
         Ok(Destination {
             program: address.program.into(),
+            channel: if trial { Channel::Trial } else { Channel::Release },
             page: Page::Path(address.path),
             scene: String::new(),
             query: address.query,
@@ -374,12 +398,24 @@ impl Host {
         Ok(program)
     }
 
-    /// Compiles a program of the registry, unless that was done, so that whoever scans it first does not wait.
+    /// Compiles what opens of a program, its release and its trial, unless that was done, so that whoever scans it first does not wait.
     ///
     /// # Errors
     /// It is not there, or can't be compiled.
     pub async fn make_ready(&self, program: &ProgramId) -> Result<(), Problem> {
-        let installed = self.registry.open_verified(program)?;
+        let release = self.registry.open_verified(program);
+        match (release, self.registry.find_in(program, Channel::Trial)) {
+            (Err(error), Err(_)) => Err(error.into()),
+            (release, trial) => {
+                for installed in release.into_iter().chain(trial) {
+                    self.make_version_ready(installed).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn make_version_ready(&self, installed: Arc<Installed>) -> Result<(), Problem> {
         let code = code_of(&installed).await?;
         let requested = installed.requested(&self.config.language);
         let tokio = tokio::runtime::Handle::current();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use youji_api::caller::Requested;
-use youji_package::Digest;
+use youji_package::{Channel, Digest};
 use youji_registry::{Installed, Registry};
 use youji_runtime::Code;
 use youji_services::Names;
@@ -103,7 +103,7 @@ pub(crate) fn card(installed: &Installed, publisher: String, codes: &Codes) -> R
         digest: installed.digest.to_string(),
         icon: manifest.icons.first().map(|icon| icon.src.clone()).unwrap_or_default(),
         accent: manifest.accent.clone().unwrap_or_default(),
-        code: codes.issue(manifest, "", "")?,
+        code: codes.issue(manifest, "", "", Channel::Release)?,
     })
 }
 

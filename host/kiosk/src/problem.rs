@@ -130,7 +130,12 @@ impl From<RegistryError> for Problem {
             RegistryError::NoAsset { .. } => (404, "No such file"),
             RegistryError::Disallowed { .. } | RegistryError::UnknownPublisher { .. } => (403, "The publisher is not allowed here"),
             RegistryError::Corrupt { .. } | RegistryError::DamagedIndex(_) => (500, "The program was altered"),
-            RegistryError::Source(_) => (502, "The package source failed"),
+            RegistryError::NoTrial(_) => (404, "No trial version"),
+            RegistryError::Yanked { .. } => (410, "The version was withdrawn"),
+            RegistryError::Replayed { .. } | RegistryError::Downgrade { .. } => (409, "Older than what is here"),
+            RegistryError::Ambiguous { .. } => (409, "Not clear which one"),
+            RegistryError::Source { .. } => (502, "The registry failed"),
+            RegistryError::Unreachable { .. } => (503, "The registry can't be reached"),
             RegistryError::Io { .. } => (507, "The disk refused"),
             _ => (400, "The program was refused"),
         };

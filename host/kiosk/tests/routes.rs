@@ -19,6 +19,10 @@ const EXPECTED: &[(&str, &str, [u16; 3])] = &[
     ("GET", "/metrics", [200, 200, 200]),
     ("GET", "/.well-known/jwks.json", [200, 200, 200]),
     ("POST", "/api/token", [400, 400, 400]),
+    ("GET", "/registry/index", [200, 200, 200]),
+    ("GET", "/registry/packages/{digest}", [404, 404, 404]),
+    // Neither a seat nor the operator is a publisher; `registries.rs` has what a publisher's signature opens.
+    ("POST", "/registry/publish", [401, 401, 401]),
     ("GET", "/api/state", [200, 200, 200]),
     ("POST", "/api/visitor", [200, 200, 200]),
     ("POST", "/api/sign-in", [400, 400, 400]),
@@ -51,6 +55,9 @@ const EXPECTED: &[(&str, &str, [u16; 3])] = &[
     ("POST", "/api/operator/sign-out", [401, 401, 200]),
     ("GET", "/api/operator/summary", [401, 401, 200]),
     ("POST", "/api/operator/publishers", [401, 401, 400]),
+    ("POST", "/api/operator/programs", [401, 401, 400]),
+    ("POST", "/api/operator/asked", [401, 401, 400]),
+    ("POST", "/api/operator/refresh", [401, 401, 200]),
     ("POST", "/api/operator/top-up", [401, 401, 400]),
     ("POST", "/api/operator/token-keys", [401, 401, 200]),
     ("POST", "/api/operator/reset", [401, 401, 200]),
@@ -182,6 +189,7 @@ async fn every_route_and_principal() {
             assert!(!answer.header("cache-control").is_empty(), "{route:?}");
         }
         let who = match *wanted {
+            _ if route.path == "/registry/publish" => Who::Signer,
             [401, 401, 401] => Who::Merchant,
             [nobody, _, operator] if nobody == 401 && operator != 401 => Who::Operator,
             [401, ..] => Who::Person,
@@ -245,7 +253,7 @@ async fn strangers_are_refused_at_every_door() {
             "{route:?} from another page"
         );
         // A server has no origin to name; it shows who it is in the body, or with a key.
-        if route.method == "POST" && !matches!(route.who, Who::Publisher | Who::Merchant) {
+        if route.method == "POST" && !matches!(route.who, Who::Publisher | Who::Signer | Who::Merchant) {
             let path = address(&route);
             let answer = operator.send("POST", &path, &[("content-type", "application/json")], b"{}").await;
             assert_eq!(

@@ -116,6 +116,12 @@ impl PublicKey {
         Ok(key)
     }
 
+    /// Whether a signature is this key's over that message.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(signature);
+        self.0.verify_strict(message, &signature).is_ok()
+    }
+
     /// Whether a seal is this key's over that content.
     pub fn verifies(&self, content: &Digest, seal: &Seal) -> bool {
         seal.public_key == self.to_bytes() && seal.verify(content).is_ok()
@@ -187,9 +193,14 @@ impl PublisherKey {
         Ok(key)
     }
 
+    /// Signs a message, which begins with what it is for.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+
     /// Signs a package's content and the exact bytes that carry it.
     pub(crate) fn seal(&self, content: &Digest, container: &Digest) -> Seal {
-        let signature = self.0.sign(&Seal::message(content, container)).to_bytes();
+        let signature = self.sign(&Seal::message(content, container));
         Seal {
             public_key: self.public().to_bytes(),
             container: *container,
@@ -222,11 +233,10 @@ impl Seal {
     /// An unusable key or a signature that is not of this key over this content.
     pub fn verify(&self, content: &Digest) -> Result<PublicKey, KeyError> {
         let key = PublicKey::from_bytes(&self.public_key)?;
-        let signature = ed25519_dalek::Signature::from_bytes(&self.signature);
-        key.0
-            .verify_strict(&Self::message(content, &self.container), &signature)
-            .map_err(|_| KeyError::Unusable("signature"))?;
-        Ok(key)
+        match key.verify(&Self::message(content, &self.container), &self.signature) {
+            true => Ok(key),
+            false => Err(KeyError::Unusable("signature")),
+        }
     }
 
     fn message(content: &Digest, container: &Digest) -> Vec<u8> {

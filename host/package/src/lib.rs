@@ -7,6 +7,8 @@
 //! | [`package`] | a verified package, and how one is built and signed |
 //! | [`digest`] | the content digest that identifies a package |
 //! | [`keys`] | publisher keys (Ed25519) and scan-code keys (HMAC) |
+//! | [`statement`] | what a publisher says of a program's versions, signed |
+//! | [`request`] | what a publisher's request to a host is signed with |
 //! | [`scancode`] | the text inside a QR code: issued, verified, refused by name |
 //! | [`classify`] | what a foreign code is |
 //! | [`emv`] | merchant-presented payment codes after EMVCo: read strictly, and written |
@@ -26,7 +28,9 @@ pub mod keys;
 mod layout;
 pub mod manifest;
 pub mod package;
+pub mod request;
 pub mod scancode;
+pub mod statement;
 mod svg;
 
 pub use address::{Address, AddressError};
@@ -39,7 +43,9 @@ pub use image::ImageKind;
 pub use keys::{KeyError, PublicKey, PublisherKey, ScanKey, ScanKeys, Seal};
 pub use manifest::{Callers, ColorScheme, Direction, Icon, Manifest, ManifestError, ManifestErrors, Permission, Version};
 pub use package::{Draft, Entry, Package, PackageError, PackageLimits};
+pub use request::{PublisherRequest, RequestError};
 pub use scancode::{Issuer, KioskId, Origin, ScanCode, ScanError, ShortId, Verifier};
+pub use statement::{Channel, SignedStatement, StatedVersion, Statement, StatementError};
 
 /// The version of the platform that packages ask for in `platform_version.min_code`.
 pub const PLATFORM_CODE: u32 = 1;

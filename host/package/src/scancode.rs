@@ -1,7 +1,7 @@
 //! The text inside a QR code: `HTTPS://HOST[:PORT]/M/<base32>`.
 
 //!
-//! The payload is, in this order: format (4 bits) and flags (4 bits: expiry, kiosk), key id (1 byte), short id (5), page (1), expiry
+//! The payload is, in this order: format (4 bits) and flags (4 bits: expiry, kiosk, trial), key id (1 byte), short id (5), page (1), expiry
 //! (4, if flagged), kiosk (4, if flagged), scene (0 to 12, UTF-8), and HMAC-SHA-256 over all of that cut to 80 bits. Numbers are big-endian.
 //! The host's name is not under the tag: a host that moves to another address keeps its printed codes valid where it
 //! still answers to the old one.
@@ -134,6 +134,8 @@ pub struct ScanCode {
     pub expires: Option<u32>,
     /// The only kiosk that opens it; none: every one.
     pub kiosk: Option<KioskId>,
+    /// Opens the trial version, for whom that is.
+    pub trial: bool,
 }
 
 impl ScanCode {
@@ -145,6 +147,7 @@ impl ScanCode {
             scene: String::new(),
             expires: None,
             kiosk: None,
+            trial: false,
         }
     }
 }
@@ -238,7 +241,7 @@ impl Issuer {
             )));
         }
         let mut payload = vec![
-            FORMAT << 4 | u8::from(code.expires.is_some()) | u8::from(code.kiosk.is_some()) << 1,
+            FORMAT << 4 | u8::from(code.expires.is_some()) | u8::from(code.kiosk.is_some()) << 1 | u8::from(code.trial) << 2,
             self.key.id,
         ];
         payload.extend_from_slice(&code.program.0);
@@ -385,7 +388,7 @@ fn read(signed: &[u8]) -> Option<ScanCode> {
     };
     let expires = number(flags & 1 != 0)?;
     let kiosk = number(flags & 2 != 0)?.map(KioskId);
-    if flags & !3 != 0 || rest.len() > MAX_SCENE {
+    if flags & !7 != 0 || rest.len() > MAX_SCENE {
         return None;
     }
     let scene = std::str::from_utf8(rest).ok()?.to_owned();
@@ -395,5 +398,6 @@ fn read(signed: &[u8]) -> Option<ScanCode> {
         scene,
         expires,
         kiosk,
+        trial: flags & 4 != 0,
     })
 }

@@ -38,6 +38,7 @@ fn code() -> ScanCode {
         scene,
         expires: None,
         kiosk: None,
+        trial: false,
     }
 }
 
@@ -58,6 +59,7 @@ fn random_code(random: &mut ChaCha8Rng) -> ScanCode {
         scene,
         expires: random.random_bool(0.5).then(|| NOW as u32 + random.random_range(1..1_000_000)),
         kiosk: random.random_bool(0.5).then_some(KioskId(5)),
+        trial: random.random(),
     }
 }
 

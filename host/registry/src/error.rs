@@ -1,6 +1,6 @@
 //! Why something is refused.
 
-use youji_package::{Digest, PackageError};
+use youji_package::{Digest, PackageError, StatementError};
 
 /// Why the registry refuses something. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum RegistryError {
     /// The package itself.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// What a publisher says of versions.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
     /// Nobody allowed this key.
     #[error("the publisher key {id} is not allowed on this host; the operator can allow it")]
     UnknownPublisher {
@@ -70,9 +73,60 @@ pub enum RegistryError {
         /// Ours.
         have: u32,
     },
-    /// Neither here nor at any source.
+    /// Neither here nor at any registry.
     #[error("no mini-program {0} on this host; publish it first")]
     NotFound(String),
+    /// There is no trial version of it.
+    #[error("{0} has no trial version here; open the one for everybody")]
+    NoTrial(String),
+    /// Its publisher took it back.
+    #[error("version {version} of {program} was withdrawn by its publisher{}; ask the operator: another version can be put in its place", because(.reason))]
+    Yanked {
+        /// `app_id`.
+        program: String,
+        /// `version.name`, or the code where there is none.
+        version: String,
+        /// The publisher's; may be empty.
+        reason: String,
+    },
+    /// An older statement than the one that is known.
+    #[error("what {source_name} says of {program} is older than what is known here (serial {offered}, known {known}); get the newest")]
+    Replayed {
+        /// Who offers it.
+        source_name: String,
+        /// `app_id`.
+        program: String,
+        /// Serial that is known.
+        known: u64,
+        /// Serial that came.
+        offered: u64,
+    },
+    /// A package that the statement beside it does not name.
+    #[error("the package of {program} is not the one that its publisher stated ({what}); publish both together")]
+    NotStated {
+        /// `app_id`.
+        program: String,
+        /// What differs.
+        what: String,
+    },
+    /// Registries do not agree whose it is.
+    #[error(
+        "the registries name more than one publisher or program for {program}; the operator can install the right one with `youji install`"
+    )]
+    Ambiguous {
+        /// As asked for.
+        program: String,
+    },
+    /// It would have to be fetched, and its registry does not answer.
+    #[error(
+        "the registry {registry} can't be reached: {reason}; what is here already opens without it. Look at the network, then try again"
+    )]
+    Unreachable {
+        /// Its address.
+        registry: String,
+        /// Why, in a few words.
+        reason: String,
+    },
     /// No such file in the package.
     #[error("{program} has no file {name}; check the path in its package")]
     NoAsset {
@@ -109,9 +163,14 @@ pub enum RegistryError {
     /// An argument is wrong.
     #[error("{0}")]
     Invalid(String),
-    /// A source did not answer as it should.
-    #[error("the package source failed: {0}; try again later")]
-    Source(String),
+    /// A registry did not answer as it should.
+    #[error("the registry {registry} {what}; tell its operator, and try again later")]
+    Source {
+        /// Its address.
+        registry: String,
+        /// What it did.
+        what: String,
+    },
     /// The disk.
     #[error("{doing}: {error}")]
     Io {
@@ -124,11 +183,12 @@ pub enum RegistryError {
 
 impl RegistryError {
     /// Stable, for programs: "package", "unknown-publisher", "disallowed", "changed-key", "downgrade", "short-id-taken", "component",
-    /// "newer-platform", "not-found", "no-asset", "nothing-to-roll-back", "corrupt", "damaged-index", "full", "in-use", "invalid",
-    /// "source", "io".
+    /// "newer-platform", "not-found", "no-trial", "yanked", "replayed", "not-stated", "ambiguous", "registry-unreachable", "no-asset",
+    /// "nothing-to-roll-back", "corrupt", "damaged-index", "full", "in-use", "invalid", "source", "io", and "statement".
     pub fn code(&self) -> &'static str {
         match self {
             RegistryError::Package(_) => "package",
+            RegistryError::Statement(_) => "statement",
             RegistryError::UnknownPublisher { .. } => "unknown-publisher",
             RegistryError::Disallowed { .. } => "disallowed",
             RegistryError::ChangedKey { .. } => "changed-key",
@@ -137,6 +197,12 @@ impl RegistryError {
             RegistryError::Component { .. } => "component",
             RegistryError::NewerPlatform { .. } => "newer-platform",
             RegistryError::NotFound(_) => "not-found",
+            RegistryError::NoTrial(_) => "no-trial",
+            RegistryError::Yanked { .. } => "yanked",
+            RegistryError::Replayed { .. } => "replayed",
+            RegistryError::NotStated { .. } => "not-stated",
+            RegistryError::Ambiguous { .. } => "ambiguous",
+            RegistryError::Unreachable { .. } => "registry-unreachable",
             RegistryError::NoAsset { .. } => "no-asset",
             RegistryError::NothingToRollBack(_) => "nothing-to-roll-back",
             RegistryError::Corrupt { .. } => "corrupt",
@@ -144,8 +210,24 @@ impl RegistryError {
             RegistryError::Full { .. } => "full",
             RegistryError::InUse(_) => "in-use",
             RegistryError::Invalid(_) => "invalid",
-            RegistryError::Source(_) => "source",
+            RegistryError::Source { .. } => "source",
             RegistryError::Io { .. } => "io",
+        }
+    }
+
+    /// A registry that did not answer as it should.
+    pub fn source(registry: &str, what: impl Into<String>) -> RegistryError {
+        RegistryError::Source {
+            registry: registry.to_owned(),
+            what: what.into(),
+        }
+    }
+
+    /// A registry that did not answer.
+    pub fn unreachable(registry: &str, reason: impl Into<String>) -> RegistryError {
+        RegistryError::Unreachable {
+            registry: registry.to_owned(),
+            reason: reason.into(),
         }
     }
 
@@ -154,5 +236,12 @@ impl RegistryError {
             doing: doing.into(),
             error,
         }
+    }
+}
+
+fn because(reason: &str) -> String {
+    match reason {
+        "" => String::new(),
+        reason => format!(" (\"{reason}\")"),
     }
 }

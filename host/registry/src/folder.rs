@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use youji_package::{Digest, Package, Seal};
 
 /// Longest index, in bytes.
-const INDEX_BYTES: u64 = 4 << 20;
+const INDEX_BYTES: u64 = 32 << 20;
 /// Longest record, in bytes: 512 names of 255 bytes that JSON may escape.
 const RECORD_BYTES: u64 = 2 << 20;
 
@@ -63,6 +63,11 @@ impl Folder {
 
     pub(crate) fn package(&self, digest: &Digest) -> PathBuf {
         self.packages().join(digest.to_string())
+    }
+
+    /// The file of a package as it was published.
+    pub(crate) fn open_file(&self, digest: &Digest) -> Result<File, RegistryError> {
+        File::open(self.package(digest).join("package.ma")).map_err(RegistryError::io("opening a package"))
     }
 
     /// None: there is none yet.

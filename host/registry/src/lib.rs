@@ -4,19 +4,26 @@
 //! |---|---|
 //! | [`registry`] | publishing, resolving and rolling back |
 //! | [`installed`] | one version of a program, ready to be opened |
+//! | [`listed`] | what is known of programs and publishers |
 //! | [`error`] | why something is refused |
-//! | [`source`] | where packages come from that are not here yet |
+//! | [`source`] | where programs come from that are not here yet |
+//! | [`remote`] | what the sources say, and fetching from them |
 
 mod cache;
 pub mod error;
 mod folder;
 mod index;
 pub mod installed;
+pub mod listed;
 pub mod registry;
+pub mod remote;
 pub mod source;
 mod state;
+mod take;
 
 pub use error::RegistryError;
 pub use installed::{Asset, Installed};
-pub use registry::{Check, Listed, ProgramRef, Published, Publisher, Registry, RegistryOptions};
-pub use source::Source;
+pub use listed::{Asked, Listed, ListedVersion, Listing, ProgramRef, Published, Publisher};
+pub use registry::{Check, Registry, RegistryOptions};
+pub use remote::{Refreshed, RemoteState};
+pub use source::{Source, Tagged};

@@ -1,17 +1,19 @@
-//! What stands behind a registry: its state, and how a package gets into it.
+//! What stands behind a registry: its folder, and what is known from it.
 
 use crate::cache::Cache;
 use crate::error::RegistryError;
 use crate::folder::Folder;
 use crate::index::{Index, ProgramRow, VersionRow};
 use crate::installed::Installed;
-use crate::registry::{ProgramRef, Published, RegistryOptions};
+use crate::listed::ProgramRef;
+use crate::registry::RegistryOptions;
+use crate::source;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use youji_api::{ProgramId, PublisherId};
-use youji_package::{Digest, PLATFORM_CODE, Package, ShortId};
+use youji_package::{Channel, Digest, ShortId, SignedStatement};
 
 pub(crate) struct Inner {
     pub(crate) folder: Folder,
@@ -22,22 +24,117 @@ pub(crate) struct Inner {
     pub(crate) state: RwLock<State>,
 }
 
-/// How a package that is offered stands to what is here.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Admitted {
-    /// A new program or version.
-    New,
-    /// Installed already.
-    Intact,
-    /// Installed already, but altered on disk: it is written again.
-    Damaged,
-}
-
 pub(crate) struct State {
     pub(crate) index: Index,
-    pub(crate) shorts: HashMap<ShortId, ProgramId>,
     /// Of every digest that the index refers to; a text where it can't be read.
     pub(crate) versions: HashMap<Digest, Result<Arc<Installed>, String>>,
+    pub(crate) derived: Derived,
+}
+
+/// What follows from the index alone.
+#[derive(Default)]
+pub(crate) struct Derived {
+    pub(crate) shorts: HashMap<ShortId, ProgramId>,
+    pub(crate) statements: HashMap<ProgramId, Arc<SignedStatement>>,
+    /// Names and reasons of versions that were withdrawn.
+    yanked: HashMap<Digest, (String, String)>,
+    /// What other hosts get.
+    pub(crate) listing: Arc<[u8]>,
+    /// Changes whenever that does.
+    pub(crate) listing_tag: String,
+}
+
+impl Derived {
+    /// What was verified before is not verified again.
+    fn of(index: &Index, before: &Derived) -> Result<Derived, RegistryError> {
+        let mut derived = Derived::default();
+        for (program, row) in &index.programs {
+            derived.shorts.insert(ShortId::of(program), program.clone());
+            let Some(text) = &row.statement else { continue };
+            let known = before.statements.get(program).filter(|known| known.text() == text);
+            let signed = match known {
+                Some(known) => Arc::clone(known),
+                None => SignedStatement::parse(text)
+                    .map(Arc::new)
+                    .map_err(|error| RegistryError::DamagedIndex(format!("the statement of {program}: {error}")))?,
+            };
+            if signed.statement.program != *program || signed.publisher.id() != row.publisher {
+                return Err(RegistryError::DamagedIndex(format!(
+                    "the statement of {program} is of another program or publisher"
+                )));
+            }
+            for version in &signed.statement.versions {
+                if let Some(reason) = &version.yanked {
+                    derived.yanked.insert(version.digest, (version.name.clone(), reason.clone()));
+                }
+            }
+            derived.statements.insert(program.clone(), signed);
+        }
+        let listed = index.programs.iter().filter_map(|(program, row)| {
+            let allowed = index.publishers.get(&row.publisher).is_some_and(|publisher| publisher.allowed);
+            derived.statements.get(program).filter(|_| allowed)
+        });
+        let listing = source::write_index(listed.map(Arc::as_ref));
+        derived.listing_tag = Digest::of(&listing).to_string().chars().take(32).collect();
+        derived.listing = Arc::from(listing);
+        Ok(derived)
+    }
+}
+
+impl State {
+    /// The index of that state, with all that follows from it.
+    pub(crate) fn replaced(&self, index: &Index) -> Result<Derived, RegistryError> {
+        Derived::of(index, &self.derived)
+    }
+
+    pub(crate) fn row(&self, program: &ProgramRef) -> Option<(&ProgramId, &ProgramRow)> {
+        let id = match program {
+            ProgramRef::Id(id) => id,
+            ProgramRef::Short(short) => self.derived.shorts.get(short)?,
+        };
+        self.index.programs.get_key_value(id)
+    }
+
+    pub(crate) fn allowed(&self, publisher: &PublisherId) -> Result<(), RegistryError> {
+        match self.index.publishers.get(publisher) {
+            None => Err(RegistryError::UnknownPublisher { id: publisher.to_string() }),
+            Some(row) if !row.allowed => Err(RegistryError::Disallowed {
+                id: publisher.to_string(),
+                name: row.name.clone(),
+            }),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Why a version was withdrawn, if it was.
+    pub(crate) fn yanked(&self, digest: &Digest) -> Option<&str> {
+        self.derived.yanked.get(digest).map(|(_, reason)| reason.as_str())
+    }
+
+    pub(crate) fn not_yanked(&self, program: &ProgramId, digest: &Digest) -> Result<(), RegistryError> {
+        match self.derived.yanked.get(digest) {
+            None => Ok(()),
+            Some((version, reason)) => Err(RegistryError::Yanked {
+                program: program.to_string(),
+                version: version.clone(),
+                reason: reason.clone(),
+            }),
+        }
+    }
+
+    pub(crate) fn version(&self, version: &VersionRow) -> Result<Arc<Installed>, RegistryError> {
+        match self.versions.get(&version.digest) {
+            Some(Ok(installed)) => Ok(Arc::clone(installed)),
+            Some(Err(what)) => Err(RegistryError::Corrupt {
+                digest: version.digest,
+                what: what.clone(),
+            }),
+            None => Err(RegistryError::Corrupt {
+                digest: version.digest,
+                what: "it is missing".to_owned(),
+            }),
+        }
+    }
 }
 
 impl Inner {
@@ -46,6 +143,7 @@ impl Inner {
         let index = folder
             .read_index()?
             .map_or_else(|| Ok(Index::new()), |bytes| Index::parse(&bytes))?;
+        let derived = Derived::of(&index, &Derived::default())?;
         folder.sweep(|digest| index.refers_to(digest))?;
         let cache = Arc::new(Cache::new(options.cache_bytes));
         let mut versions = HashMap::new();
@@ -70,186 +168,40 @@ impl Inner {
                 versions.insert(version.digest, loaded.map(Arc::new).map_err(what));
             }
         }
-        let shorts = index
-            .programs
-            .keys()
-            .map(|program| (ShortId::of(program), program.clone()))
-            .collect();
-        let state = RwLock::new(State { index, shorts, versions });
         Ok(Inner {
             folder,
             options,
             cache,
             writing: tokio::sync::Mutex::new(()),
-            state,
+            state: RwLock::new(State { index, versions, derived }),
         })
     }
 
-    pub(crate) fn current(&self, program: &ProgramRef) -> Result<Arc<Installed>, RegistryError> {
+    pub(crate) fn current(&self, program: &ProgramRef, channel: Channel) -> Result<Arc<Installed>, RegistryError> {
         let state = self.state.read();
-        let id = match program {
-            ProgramRef::Id(id) => Some(id),
-            ProgramRef::Short(short) => state.shorts.get(short),
-        };
-        let row = id
-            .and_then(|id| state.index.programs.get(id))
-            .ok_or_else(|| RegistryError::NotFound(program.to_string()))?;
+        let (id, row) = state.row(program).ok_or_else(|| RegistryError::NotFound(program.to_string()))?;
         state.allowed(&row.publisher)?;
-        state.version(&row.current)
+        let version = row.in_channel(channel).ok_or_else(|| match channel {
+            Channel::Release => RegistryError::NotFound(program.to_string()),
+            Channel::Trial => RegistryError::NoTrial(id.to_string()),
+        })?;
+        state.not_yanked(id, &version.digest)?;
+        state.version(version)
     }
 
-    pub(crate) fn previous(&self, program: &ProgramId) -> Result<Option<Arc<Installed>>, RegistryError> {
-        let state = self.state.read();
-        let previous = state.index.programs.get(program).and_then(|row| row.previous.as_ref());
-        previous.map(|version| state.version(version)).transpose()
-    }
-
-    pub(crate) fn install(&self, bytes: &[u8], wanted: Option<&ProgramRef>) -> Result<Published, RegistryError> {
-        let package = Package::open(bytes, &self.options.limits)?;
-        let _writing = self.writing.blocking_lock();
-        let program = package.manifest.app_id.clone();
-        let version = VersionRow {
-            code: package.manifest.version.code,
-            digest: package.digest,
-        };
-        let admitted = self.admit(&package, wanted)?;
-        let publisher = package.publisher.id();
-        let published = Published {
-            program: program.clone(),
-            version: version.code,
-            digest: package.digest,
-            publisher: publisher.clone(),
-            changed: admitted == Admitted::New,
-        };
-        if admitted == Admitted::Intact {
-            return Ok(published);
-        }
-        if let Some(check) = &self.options.check {
-            // The texts of reasons are of no matter here, so no language is.
-            let requested = package.manifest.requested(&package.i18n, "");
-            check(package.wasm(), &requested).map_err(|reason| RegistryError::Component {
-                program: program.to_string(),
-                reason,
-            })?;
-        }
-        self.folder.write_package(&package, bytes)?;
-        // Read back: what is served from now on is what lies on disk, not what was in memory.
-        let installed = Installed::load(
-            self.folder.package(&package.digest),
-            package.digest,
-            &publisher,
-            Arc::clone(&self.cache),
-        )?;
-        if admitted == Admitted::Damaged {
-            self.state.write().versions.insert(package.digest, Ok(Arc::new(installed)));
-            return Ok(published);
-        }
-        let mut index = self.state.read().index.clone();
-        let replaced = index.programs.remove(&program);
-        let highest = version.code;
-        let previous = replaced.as_ref().map(|row| row.current.clone());
-        index.programs.insert(
-            program.clone(),
-            ProgramRow {
-                publisher,
-                current: version,
-                previous,
-                highest,
-            },
-        );
+    /// Puts an index in the place of the one that there is: on disk, then in memory. Only while [`writing`](Self::writing) is held.
+    pub(crate) fn commit(&self, index: Index) -> Result<(), RegistryError> {
+        let derived = self.state.read().replaced(&index)?;
         self.folder.write_index(&index.to_bytes()?)?;
         let mut state = self.state.write();
+        let gone: Vec<Digest> = state.versions.keys().filter(|digest| !index.refers_to(digest)).copied().collect();
+        let gone: Vec<_> = gone.iter().filter_map(|digest| state.versions.remove(digest)).collect();
         state.index = index;
-        state.shorts.insert(ShortId::of(&program), program);
-        state.versions.insert(package.digest, Ok(Arc::new(installed)));
-        let oldest = replaced
-            .and_then(|row| row.previous)
-            .and_then(|version| state.versions.remove(&version.digest));
+        state.derived = derived;
         drop(state);
-        if let Some(Ok(oldest)) = oldest {
-            oldest.retire();
+        for installed in gone.into_iter().flatten() {
+            installed.retire();
         }
-        Ok(published)
-    }
-
-    /// Whether the package may be installed.
-    fn admit(&self, package: &Package, wanted: Option<&ProgramRef>) -> Result<Admitted, RegistryError> {
-        let state = self.state.read();
-        let (program, publisher) = (&package.manifest.app_id, package.publisher.id());
-        let short = ShortId::of(program);
-        let asked = wanted.is_none_or(|wanted| *wanted == ProgramRef::Id(program.clone()) || *wanted == ProgramRef::Short(short));
-        if let (false, Some(wanted)) = (asked, wanted) {
-            return Err(RegistryError::Source(format!("asked for {wanted}, it gave {program}")));
-        }
-        state.allowed(&publisher)?;
-        let offered = package.manifest.version.code;
-        if let Some(row) = state.index.programs.get(program) {
-            if row.publisher != publisher {
-                let (expected, found) = (row.publisher.to_string(), publisher.to_string());
-                return Err(RegistryError::ChangedKey {
-                    program: program.to_string(),
-                    expected,
-                    found,
-                });
-            }
-            if row.versions().any(|version| version.digest == package.digest) {
-                let intact = matches!(state.versions.get(&package.digest), Some(Ok(installed)) if installed.is_intact());
-                return Ok(if intact { Admitted::Intact } else { Admitted::Damaged });
-            }
-            if offered <= row.highest {
-                return Err(RegistryError::Downgrade {
-                    program: program.to_string(),
-                    installed: row.highest,
-                    offered,
-                });
-            }
-        } else {
-            if let Some(other) = state.shorts.get(&short) {
-                return Err(RegistryError::ShortIdTaken {
-                    program: program.to_string(),
-                    other: other.to_string(),
-                });
-            }
-            let limit = self.options.programs;
-            if state.index.programs.len() >= limit {
-                return Err(RegistryError::Full { what: "programs", limit });
-            }
-        }
-        let needs = package.manifest.platform_min_code;
-        if needs > PLATFORM_CODE {
-            return Err(RegistryError::NewerPlatform {
-                program: program.to_string(),
-                needs,
-                have: PLATFORM_CODE,
-            });
-        }
-        Ok(Admitted::New)
-    }
-}
-
-impl State {
-    fn allowed(&self, publisher: &PublisherId) -> Result<(), RegistryError> {
-        match self.index.publishers.get(publisher) {
-            None => Err(RegistryError::UnknownPublisher { id: publisher.to_string() }),
-            Some(row) if !row.allowed => Err(RegistryError::Disallowed {
-                id: publisher.to_string(),
-                name: row.name.clone(),
-            }),
-            Some(_) => Ok(()),
-        }
-    }
-
-    fn version(&self, version: &VersionRow) -> Result<Arc<Installed>, RegistryError> {
-        match self.versions.get(&version.digest) {
-            Some(Ok(installed)) => Ok(Arc::clone(installed)),
-            Some(Err(what)) => Err(RegistryError::Corrupt {
-                digest: version.digest,
-                what: what.clone(),
-            }),
-            None => Err(RegistryError::Corrupt {
-                digest: version.digest,
-                what: "it is missing".to_owned(),
-            }),
-        }
+        Ok(())
     }
 }

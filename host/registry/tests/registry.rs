@@ -2,14 +2,12 @@
 
 mod common;
 
-use async_trait::async_trait;
 use common::{COMPONENT, Home, ICON, key, package, package_of};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use youji_api::ProgramId;
 use youji_package::ShortId;
-use youji_registry::{ProgramRef, Registry, RegistryError, RegistryOptions, Source};
+use youji_registry::{ProgramRef, Registry, RegistryOptions};
 
 fn noodles() -> ProgramId {
     ProgramId::from("org.example.noodles")
@@ -327,41 +325,6 @@ async fn many_who_publish_at_once_get_one_after_the_other() {
     assert_eq!(highest, 12);
     let home = home.again().await;
     assert_eq!(home.registry.open_verified(noodles()).unwrap().manifest.version.code, 12);
-}
-
-struct Shelf(Vec<u8>);
-
-#[async_trait]
-impl Source for Shelf {
-    async fn fetch(&self, _: &ProgramRef) -> Result<Option<Vec<u8>>, RegistryError> {
-        Ok(Some(self.0.clone()))
-    }
-}
-
-#[tokio::test]
-async fn what_a_source_gives_is_verified_like_anything_else() {
-    let with = |bytes: Vec<u8>| RegistryOptions {
-        sources: vec![Arc::new(Shelf(bytes))],
-        ..RegistryOptions::default()
-    };
-    let home = Home::with(with(package(1))).await;
-    assert_eq!(
-        home.registry.open_verified(noodles()).unwrap_err().code(),
-        "not-found",
-        "only resolving asks sources"
-    );
-    assert_eq!(
-        home.registry.resolve(ShortId::of(&noodles())).await.unwrap().manifest.version.code,
-        1
-    );
-    assert!(home.registry.open_verified(noodles()).is_ok());
-    assert_eq!(
-        home.registry.resolve(ProgramId::from("org.example.tea")).await.unwrap_err().code(),
-        "source",
-        "another program than was asked for"
-    );
-    let stranger = Home::with(with(package_of(3, "org.example.noodles", 1, ""))).await;
-    assert_eq!(stranger.registry.resolve(noodles()).await.unwrap_err().code(), "unknown-publisher");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `youji demo`: from a fresh clone to an open kiosk.
 
 use crate::serving::{self, Known, Options, Report, Secrets};
-use crate::{out, place};
+use crate::{author, out, place};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use youji_api::{ProgramId, PublisherId};
 use youji_dev::{Built, Progress};
 use youji_kiosk::{Host, PosterPlace};
+use youji_package::Channel;
 use youji_registry::RegistryError;
 use youji_services::{Merchant, Names, NewPerson};
 
@@ -81,7 +82,7 @@ fn places() -> Vec<PosterPlace> {
 async fn publish(host: &Arc<Host>, root: PathBuf, quiet: bool) -> Result<PublisherId> {
     let data = host.config().data_dir.clone();
     let key = youji_dev::publisher_key(&data.join("demo-publisher.json"))?;
-    let public = key.public();
+    let (public, signer) = (key.public(), key.clone());
     let built = tokio::task::spawn_blocking(move || build(&root, &data.join("packages"), &key, quiet)).await??;
     let publisher = public.id();
     let known = host.registry().publishers().into_iter().any(|known| known.id == publisher);
@@ -90,7 +91,14 @@ async fn publish(host: &Arc<Host>, root: PathBuf, quiet: bool) -> Result<Publish
         host.registry().allow_publisher(PUBLISHER, &public).await?;
     }
     for program in built {
-        match host.registry().publish(program.bytes).await {
+        let before = host.registry().statement(&program.app_id.as_str().into());
+        // A version that changed without another number is told below, by the registry.
+        let stated = author::stated(before.as_ref(), &program.bytes, Channel::Release).ok().flatten();
+        let published = match stated {
+            Some(statement) => host.registry().publish_stated(Some(program.bytes), statement.sign(&signer)).await,
+            None => host.registry().publish(program.bytes).await,
+        };
+        match published {
             Ok(_) => {}
             Err(RegistryError::Downgrade {
                 program,

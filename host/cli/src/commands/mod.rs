@@ -19,12 +19,15 @@ mod merchant;
 mod new;
 mod person;
 mod posters;
+mod programs;
 mod publish;
 mod qr;
 mod replay;
+mod rollback;
 mod scan;
 mod serve;
 mod test;
+mod yank;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -63,10 +66,16 @@ pub(crate) enum Command {
     Check(check::Arguments),
     /// Play a recorded session again, and compare every view
     Replay(replay::Arguments),
-    /// Put the mini-program in this folder into the local registry, where the kiosk opens it
+    /// Put the mini-program in this folder into the local registry, where the kiosk opens it, or send it to another host
     Publish(publish::Arguments),
+    /// Withdraw a version that you published
+    Yank(yank::Arguments),
     /// Take in a package that somebody else signed
     Install(install::Arguments),
+    /// Show what is installed and from where, ask the registries for news, allow publishers
+    Programs(programs::Arguments),
+    /// Put another version of a program in the place of the one that opens
+    Rollback(rollback::Arguments),
     /// Make a key to sign mini-programs with
     Keygen(keygen::Arguments),
     /// Say what is missing on this machine or in this project, and how to get it
@@ -108,7 +117,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
         Command::Replay(arguments) => replay::run(arguments),
         Command::Test(arguments) => test::run(arguments),
         Command::Publish(arguments) => publish::run(arguments),
+        Command::Yank(arguments) => yank::run(arguments),
         Command::Install(arguments) => install::run(arguments),
+        Command::Programs(arguments) => programs::run(arguments),
+        Command::Rollback(arguments) => rollback::run(arguments),
         Command::Keygen(arguments) => keygen::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Compact(arguments) => compact::run(arguments),

@@ -9,12 +9,13 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use youji_api::PublisherId;
 use youji_kiosk::Host;
 use youji_services::{AuditRecord, Person, verify_audit};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The person signs in with their code; the PIN is read from stdin. The kiosk of that folder must not be open meanwhile: while it is, the \
+The person signs in with their code; the PIN is read from stdin, but for a role, which is the publisher's to give and the operator's to write down. The kiosk of that folder must not be open meanwhile: while it is, the \
 person's page there shows the same.
 
 Exit codes: 0 all is well; 1 refused, or the log was altered
@@ -22,7 +23,8 @@ Exit codes: 0 all is well; 1 refused, or the log was altered
 Examples:
   youji person log --code anna                    who used what, and when
   youji person log --code anna --json < pin.txt
-  youji person export --code anna --out anna.json")]
+  youji person export --code anna --out anna.json
+  youji person role --code chef --publisher mq4xkz6j3o2g7yda staff")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -34,6 +36,8 @@ enum What {
     Log(Log),
     /// Profile, consents and the whole log as one JSON document
     Export(Export),
+    /// Give a person a role of a publisher, such as staff, or take it; it counts from the next launch
+    Role(Role),
 }
 
 #[derive(clap::Args)]
@@ -69,10 +73,29 @@ struct Export {
     json: bool,
 }
 
+#[derive(clap::Args)]
+struct Role {
+    #[command(flatten)]
+    who: Who,
+    /// The publisher's id, as `youji publish --json` and `youji programs list --json` print it
+    #[arg(long, value_name = "ID")]
+    publisher: String,
+    /// Such as staff: a-z, 0-9 and "-"
+    #[arg(value_name = "ROLE")]
+    role: String,
+    /// Take it instead
+    #[arg(long)]
+    take: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.what {
         What::Log(arguments) => log(&arguments),
         What::Export(arguments) => export(&arguments),
+        What::Role(arguments) => role(&arguments),
     }
 }
 
@@ -86,6 +109,32 @@ impl Who {
             get(&host, &person).await
         })
     }
+}
+
+fn role(arguments: &Role) -> Result<ExitCode> {
+    let publisher = PublisherId::from(arguments.publisher.as_str());
+    let (code, granted) = (&arguments.who.code, !arguments.take);
+    arguments.who.folder.with_host(async |host| {
+        ensure!(
+            host.registry().publishers().iter().any(|known| known.id == publisher),
+            "there is no publisher {publisher} here; `youji programs list --json` shows those of the programs"
+        );
+        let person = host
+            .services()
+            .people()
+            .into_iter()
+            .find(|person| !person.visitor && person.code == *code);
+        let person = person.with_context(|| format!("nobody here has the code {code}; nothing was changed"))?;
+        let set = host.services().set_role(&person.id, &publisher, &arguments.role, granted).await;
+        set.map_err(|failure| anyhow::anyhow!("{}; nothing was changed", failure.message))
+    })?;
+    if arguments.json {
+        out::line(json!({"code": code, "publisher": publisher, "role": arguments.role, "granted": granted}));
+    } else {
+        let what = if granted { "has the role" } else { "no longer has the role" };
+        out::line(format_args!("{code} {what} {} of {publisher}.", arguments.role));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One line of stdin: a PIN on the command line would stand in the list of processes.

@@ -31,8 +31,11 @@ pub(crate) struct Arguments {
     /// What the program is told, such as a table; at most 12 bytes
     #[arg(long, value_name = "TEXT", requires = "program", default_value = "")]
     scene: String,
+    /// For the trial version: it opens for people to whom the publisher gave a role
+    #[arg(long, requires = "program")]
+    trial: bool,
     /// A payment code after EMVCo instead: it pays the program's publisher, or a merchant under it
-    #[arg(long, requires = "program", conflicts_with_all = ["page", "scene"])]
+    #[arg(long, requires = "program", conflicts_with_all = ["page", "scene", "trial"])]
     emv: bool,
     /// Id of a merchant under the publisher; the publisher itself unless told
     #[arg(long, value_name = "ID", requires = "emv", default_value = "")]
@@ -87,9 +90,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         (None, program) => {
             let program = ProgramId::from(program.as_deref().unwrap_or_default());
-            arguments
-                .folder
-                .with_host(async |host| Ok(host.code_for(&program, &arguments.page, &arguments.scene)?))?
+            arguments.folder.with_host(async |host| {
+                let (page, scene) = (&arguments.page, &arguments.scene);
+                Ok(match arguments.trial {
+                    true => host.trial_code_for(&program, page, scene)?,
+                    false => host.code_for(&program, page, scene)?,
+                })
+            })?
         }
     };
     let code = Code::new(&text)?;

@@ -18,6 +18,7 @@ use youji_kiosk::Host;
 Examples:
   youji serve
   youji serve --data /srv/youji --lan
+  youji serve --registry https://registry.example       programs that are not here come from there
   youji serve --public-url https://kiosk.example --json
   youji serve --ledger-conformance --data scratch --port 8081")]
 pub(crate) struct Arguments {

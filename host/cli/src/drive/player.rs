@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetId, SheetKind};
 use youji_bench::view::{View, Wanted};
 use youji_kiosk::{Host, OpenRequest, Opened, Target};
+use youji_package::Channel;
 use youji_runtime::{EndReason, Feed, Session, UiEvent};
 use youji_services::NewPerson;
 
@@ -274,6 +275,7 @@ impl Player<'_> {
                     program: target.program,
                     page: target.page,
                     query: target.query,
+                    channel: Channel::Release,
                 },
                 cause: "program".to_owned(),
                 language: self.language.clone(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use youji_api::ProgramId;
 use youji_kiosk::{Host, OpenRequest, Problem, Target};
+use youji_package::Channel;
 
 /// Longest value of a condition, in bytes.
 const BYTES: usize = 1_024;
@@ -107,6 +108,7 @@ impl Conditions {
                 program: program.clone(),
                 page: self.page.clone(),
                 query,
+                channel: Channel::Release,
             },
             cause: "link".to_owned(),
             language: self.language.clone(),

@@ -119,7 +119,7 @@ impl FromRequest<Arc<App>> for Picture {
     }
 }
 
-async fn read(request: Request, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: Request, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             413,

@@ -7,6 +7,7 @@ use super::net::Peer;
 use super::routes::{TOKEN, Who};
 use super::seats::Seat;
 use crate::problem::Problem;
+use crate::remote::PUBLISH;
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method};
@@ -58,7 +59,7 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // What carries no cookie gains nothing by being sent from another page; and servers have no origin.
     let merchant = request.uri().path().starts_with(merchant::PREFIX);
-    let changes = changes && !merchant && request.uri().path() != TOKEN;
+    let changes = changes && !merchant && !matches!(request.uri().path(), TOKEN | PUBLISH);
     check_origin(headers, &authority, changes || headers.contains_key(header::UPGRADE))?;
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let rate = if merchant { &app.servers } else { &app.requests };
@@ -171,7 +172,8 @@ pub(crate) struct AtSeat(pub(crate) Arc<Seat>);
 pub(crate) async fn principal(State((app, who)): State<(Arc<App>, Who)>, mut request: Request, next: Next) -> Response {
     match who {
         // Tools have a guard of their own, `this_machine`.
-        Who::Anyone | Who::Publisher | Who::Author => {}
+        // The signature of a publisher is over the body too, so that the handler checks it.
+        Who::Anyone | Who::Publisher | Who::Signer | Who::Author => {}
         Who::Person => {
             let seat = token(request.headers(), &app.seat_cookie).and_then(|hash| app.seats.get(&hash));
             let Some(seat) = seat else {

@@ -12,6 +12,7 @@
 //! | `chats` | conversations between people |
 //! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
 //! | [`openapi`] | the description of those routes |
+//! | `registry`, `programs` | this host as a registry for others, and the operator's choice of versions |
 //! | `codes`, `collect` | payment codes: scanned, presented, collected with |
 //! | `token` | tokens for publishers' own servers |
 //! | `socket`, `frames` | the session socket |
@@ -33,6 +34,8 @@ mod payments;
 mod pays;
 mod person;
 mod privacy;
+mod programs;
+mod registry;
 pub mod routes;
 mod seats;
 mod socket;
@@ -58,6 +61,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use youji_runtime::{EndReason, Receipt};
 
+/// Packages that publishers send at once.
+const PUBLISHING: usize = 4;
+
 /// What every handler sees.
 pub(crate) struct App {
     pub(crate) host: Arc<Host>,
@@ -70,6 +76,8 @@ pub(crate) struct App {
     pub(crate) servers: Buckets,
     pub(crate) decoders: Semaphore,
     pub(crate) uploads: Uploads,
+    /// Packages of publishers that are on their way in.
+    pub(crate) publishing: Semaphore,
     pub(crate) seat_cookie: String,
     pub(crate) operator_cookie: String,
     pub(crate) stop: watch::Receiver<bool>,
@@ -82,6 +90,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     sweeping: JoinHandle<()>,
+    refreshing: JoinHandle<()>,
 }
 
 impl Server {
@@ -142,6 +151,7 @@ impl Server {
             ),
             decoders: Semaphore::new(limits.decoders),
             uploads: Uploads::new(limits.uploads),
+            publishing: Semaphore::new(PUBLISHING),
             seat_cookie: format!("youji-{port}"),
             operator_cookie: format!("youji-operator-{port}"),
             stop: stopped.clone(),
@@ -151,6 +161,7 @@ impl Server {
         Server {
             accepting: tokio::spawn(net::accept(listener, router, limits, stopped)),
             sweeping: tokio::spawn(sweep(Arc::clone(&app))),
+            refreshing: tokio::spawn(crate::remote::keep_fresh(Arc::downgrade(&app.host))),
             app,
             address,
             stop,
@@ -171,6 +182,7 @@ impl Server {
     /// [`HostLimits::shutdown`](crate::HostLimits::shutdown).
     pub async fn stop(self) -> Vec<Receipt> {
         self.sweeping.abort();
+        self.refreshing.abort();
         let app = Arc::clone(&self.app);
         let patience = app.host.config().limits.shutdown;
         let down = async move {

@@ -94,7 +94,11 @@ pub(crate) async fn summary(State(app): State<Arc<App>>) -> Json<Value> {
             })
         })
         .collect();
+    let (programs, asked, registries) = super::programs::summary(host);
     Json(json!({
+        "programs": programs,
+        "asked": asked,
+        "registries": registries,
         "day": {
             "scans": day.scans,
             "opens": day.opens,

@@ -23,7 +23,7 @@ struct Files;
 /// A picture of a program opened in a tab of its own runs nothing, although it comes from our address.
 const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 /// A digest in the address names exactly these bytes.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 pub(crate) async fn page(headers: HeaderMap) -> Result<Response, Problem> {
     file("index.html", &headers)

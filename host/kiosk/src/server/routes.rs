@@ -1,7 +1,11 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
-use super::{App, chats, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, socket, staff, token, visit};
+use super::{
+    App, chats, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry, socket, staff, token,
+    visit,
+};
 use crate::problem::Problem;
+use crate::remote;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -19,6 +23,8 @@ pub enum Who {
     Operator,
     /// A publisher's own server, which shows in the body who it is and sends neither cookie nor origin.
     Publisher,
+    /// A publisher at their own machine, whose key signed the request; sends neither cookie nor origin.
+    Signer,
     /// A merchant's own server, with a merchant key and neither cookie nor origin.
     Merchant,
     /// Whoever sits at the machine itself, where the kiosk was started with tools for authors.
@@ -48,7 +54,7 @@ fn table() -> Vec<Entry> {
     fn act(path: &'static str, who: Who, handler: MethodRouter<Arc<App>>) -> Entry {
         (Route { method: "POST", path, who }, handler)
     }
-    use Who::{Anyone, Merchant, Operator, Person, Publisher};
+    use Who::{Anyone, Merchant, Operator, Person, Publisher, Signer};
     vec![
         read("/", Anyone, get(pages::page)),
         read("/M/{code}", Anyone, get(pages::page)),
@@ -60,6 +66,9 @@ fn table() -> Vec<Entry> {
         read("/metrics", Anyone, get(pages::metrics)),
         read("/.well-known/jwks.json", Anyone, get(token::keys)),
         act(TOKEN, Publisher, post(token::exchange)),
+        read(remote::INDEX, Anyone, get(registry::index)),
+        read("/registry/packages/{digest}", Anyone, get(registry::package)),
+        act(remote::PUBLISH, Signer, post(registry::publish)),
         read("/api/state", Anyone, get(visit::state)),
         act("/api/visitor", Anyone, post(visit::visitor)),
         act("/api/sign-in", Anyone, post(visit::sign_in)),
@@ -126,6 +135,9 @@ fn table() -> Vec<Entry> {
         act("/api/operator/sign-out", Operator, post(operate::sign_out)),
         read("/api/operator/summary", Operator, get(operate::summary)),
         act("/api/operator/publishers", Operator, post(operate::publishers)),
+        act("/api/operator/programs", Operator, post(programs::choose)),
+        act("/api/operator/asked", Operator, post(programs::asked)),
+        act("/api/operator/refresh", Operator, post(programs::refresh)),
         act("/api/operator/top-up", Operator, post(operate::top_up)),
         act("/api/operator/token-keys", Operator, post(token::rotate)),
         act("/api/operator/reset", Operator, post(operate::reset)),

@@ -26,6 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use youji_api::{Answer, OpenTarget, SessionId, Sheet, SheetId, Ticket};
+use youji_package::Channel;
 use youji_runtime::{Ack, EndReason, Feed, Session, UiEvent, Update};
 use youji_services::{Mail, Mailbox, SpendsAt};
 
@@ -451,6 +452,7 @@ impl Line<'_> {
                 program: target.program,
                 page: target.page,
                 query: target.query,
+                channel: Channel::Release,
             },
             cause: "program".to_owned(),
             language: self.screen.language(),

@@ -21,6 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use youji_api::{ProgramId, SessionId, codes};
+use youji_package::Channel;
 use youji_runtime::EndReason;
 use youji_services::Person;
 
@@ -207,6 +208,8 @@ pub(crate) enum OpenBody {
         #[serde(default)]
         query: Query,
         #[serde(default)]
+        channel: Channel,
+        #[serde(default)]
         language: String,
     },
 }
@@ -249,6 +252,7 @@ pub(crate) async fn open(
             program,
             page,
             query,
+            channel,
             language,
         } => OpenRequest {
             cause: if page.is_empty() { "list" } else { "link" }.to_owned(),
@@ -256,6 +260,7 @@ pub(crate) async fn open(
                 program: ProgramId::from(program.as_str()),
                 page,
                 query: query.pairs(),
+                channel,
             },
             language: language_or(&language, &person.language).to_owned(),
             from_program: None,

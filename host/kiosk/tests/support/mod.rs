@@ -60,6 +60,11 @@ fn guest() -> Vec<u8> {
 
 /// A package around it, and who else may open it.
 pub fn package_as(id: &str, name: &str, key: &PublisherKey, callers: &[&str]) -> Vec<u8> {
+    package_of(id, name, key, callers, 1)
+}
+
+/// The same in a version.
+pub fn package_of(id: &str, name: &str, key: &PublisherKey, callers: &[&str], version: u32) -> Vec<u8> {
     let permissions: Vec<Value> = ["payment", "storage", "navigation", "clock", "log", "identity", "identity.nickname"]
         .iter()
         .map(|name| json!({"name": name, "reason": "For a test"}))
@@ -67,7 +72,7 @@ pub fn package_as(id: &str, name: &str, key: &PublisherKey, callers: &[&str]) ->
     let manifest = json!({
         "app_id": id, "name": name, "short_name": name, "description": "For tests.",
         "icons": [{"src": "common/icon.svg", "sizes": "48x48"}],
-        "version": {"code": 1, "name": "1.0"}, "platform_version": {"min_code": 1},
+        "version": {"code": version, "name": format!("{version}.0")}, "platform_version": {"min_code": 1},
         "pages": ["pages/home", "pages/second", "pages/inner"], "entries": ["pages/second"], "callers": callers,
         "lang": "en", "accent": "#336699", "req_permissions": permissions,
     });
