@@ -189,7 +189,10 @@ impl Run {
     }
 }
 
-fn read_index(mut index: &[u8]) -> Option<(Vec<(Vec<u8>, u32)>, Filter)> {
+/// The first key of each chunk with the chunk's number, and the filter over all keys.
+type Index = (Vec<(Vec<u8>, u32)>, Filter);
+
+fn read_index(mut index: &[u8]) -> Option<Index> {
     fn take<'a>(from: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = from.split_at_checked(count)?;
         *from = rest;
