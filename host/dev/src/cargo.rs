@@ -4,6 +4,7 @@ use crate::{BuildError, Progress};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -284,7 +285,12 @@ pub(crate) fn tool_of(
         build.args(["--target", TARGET]);
     }
     build.args(["--package", name, "--target-dir"]).arg(target_dir);
-    build.env("CARGO_ENCODED_RUSTFLAGS", flags(root, profile));
+    let mut all = flags(root, profile);
+    if profile == Profile::Engine {
+        // What build scripts write is compiled from below here, and names itself in panics.
+        let _ = write!(all, "\u{1f}--remap-path-prefix={}=/target", target_dir.display());
+    }
+    build.env("CARGO_ENCODED_RUSTFLAGS", all);
     let mut child = build
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -301,12 +307,13 @@ pub(crate) fn tool_of(
         said.push('\n');
     }
     if !child.wait().map_err(|error| tool(&cargo, error))?.success() {
-        return Err(BuildError::Compile {
-            program: "the script engine".to_owned(),
-            output: format!(
-                "{}\nIt is built once on this machine, from sources that cargo fetches: that needs a network the first time.",
-                tail(&said)
-            ),
+        let output = tail(&said).to_owned();
+        return Err(match wants_network(&output) {
+            true => BuildError::EngineNetwork { output },
+            false => BuildError::Compile {
+                program: "the script engine".to_owned(),
+                output,
+            },
         });
     }
     Ok(match profile {
