@@ -653,7 +653,7 @@ async fn the_operator_sees_deliveries_and_has_one_sent_again() {
     };
     attempts(1).await;
     let mut operator = shop.kiosk.operator().await;
-    let path = format!("/api/operator/merchants/events?publisher={}&merchant=stall", stall().publisher);
+    let path = format!("/api/operator/notifications?publisher={}&merchant=stall", stall().publisher);
     let seen = operator.get(&path).await.json();
     assert_eq!(
         (&seen["events"][0]["id"], &seen["events"][0]["delivery"], &seen["more"]),
@@ -661,7 +661,7 @@ async fn the_operator_sees_deliveries_and_has_one_sent_again() {
         "{seen}"
     );
     let again = json!({"publisher": stall().publisher, "merchant": "stall", "id": event});
-    let retried = operator.post("/api/operator/merchants/events/retry", &again).await;
+    let retried = operator.post("/api/operator/notifications/retry", &again).await;
     assert_eq!(
         (retried.status, &retried.json()["delivery"]),
         (200, &json!("pending")),
@@ -677,7 +677,7 @@ async fn the_operator_sees_deliveries_and_has_one_sent_again() {
     // Another merchant's is none of that one's.
     let wrong = json!({"publisher": stall().publisher, "merchant": "other", "id": event});
     is(
-        &operator.post("/api/operator/merchants/events/retry", &wrong).await,
+        &operator.post("/api/operator/notifications/retry", &wrong).await,
         404,
         "not-found",
     );
