@@ -228,11 +228,8 @@ async fn who_can_not_be_reached_is_said() {
     let pair = services.chat_make(&ann.id, None).await.unwrap();
     assert_eq!(code_of(says(&host, &pair, &ann, "1", "is anybody there?").await), "no-recipient");
     brings(&host, &pair, &ann, &ben).await;
-    let (more, _) = services
-        .chat_invite(&ann.id, &pair)
-        .await
-        .map_or_else(|failure| (failure.code, 0), |made| made);
-    assert_eq!(more, "limit", "two are all that a conversation of two takes");
+    let more = services.chat_invite(&ann.id, &pair).await.unwrap_err();
+    assert_eq!(more.code, "limit", "two are all that a conversation of two takes");
     says(&host, &pair, &ann, "1", "there you are").await.unwrap();
     let ben_here = services.chat_members(&ben.id, &pair).unwrap();
     let ann_number = ben_here.iter().find(|member| !member.me).unwrap().member;

@@ -385,7 +385,7 @@ async fn what_a_session_holds_ends_with_it() {
     };
     let dropped = host.services.ended(&caller, Some(saved.clone())).await;
     assert_eq!(
-        dropped,
+        dropped.erased,
         [("watches", 1), ("timers", 16), ("scans", 0), ("sheets", 1), ("log-lines", 1)]
     );
     let (kept, outcomes) = host.services.started(&caller).await;

@@ -195,7 +195,7 @@ impl World {
             return self.paid.push((caller, call, "done".to_owned()));
         }
         let acts = ["claim", "refund", "capture", "cancel", "confirm"];
-        for _ in 0..self.random.random_range(0..3) {
+        for _ in 0..self.random.random_range(1..6) {
             let action = *acts.choose(&mut self.random).unwrap();
             let by = if self.random.random() {
                 caller.clone()
@@ -439,7 +439,7 @@ impl World {
         if self.people.len() < 2 || (self.people.len() < 5 && self.random.random_ratio(1, 10)) {
             return self.arrive().await;
         }
-        match self.random.random_range(0..33) {
+        match self.random.random_range(0..31) {
             0..=3 => {
                 let (caller, key, value) = (self.session().await, self.key(), self.words());
                 let set = self.host.call(&caller, Call::StorageSet { key, value }).await;
