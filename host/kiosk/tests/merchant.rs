@@ -676,11 +676,7 @@ async fn the_operator_sees_deliveries_and_has_one_sent_again() {
     attempts(2).await;
     // Another merchant's is none of that one's.
     let wrong = json!({"publisher": stall().publisher, "merchant": "other", "id": event});
-    is(
-        &operator.post("/api/operator/notifications/retry", &wrong).await,
-        404,
-        "not-found",
-    );
+    is(&operator.post("/api/operator/notifications/retry", &wrong).await, 404, "not-found");
     assert!(heard.try_recv().is_err(), "nothing was sent for that");
     shop.kiosk.server.stop().await;
 }

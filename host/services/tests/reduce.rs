@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use youji_api::caller::Caller;
 use youji_api::{Answer, Call, Capabilities, Fields, Reply, SavedState, SessionId};
-use youji_services::trade::{Agreed, Attempt, Idempotency, MerchantId, NewIntent};
 use youji_services::chat::{AskAnswer, Content, Gift};
+use youji_services::trade::{Agreed, Attempt, Idempotency, MerchantId, NewIntent};
 use youji_services::{NewPerson, Person, verify_audit};
 use youji_store::{Checkpoint, Map, Pair, RunMap};
 

@@ -1,8 +1,8 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
 use super::{
-    App, chats, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry, socket, staff, token,
-    visit,
+    App, chats, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry, socket, staff,
+    token, visit,
 };
 use crate::problem::Problem;
 use crate::remote;
