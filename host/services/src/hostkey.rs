@@ -17,8 +17,7 @@ const BYTES: usize = 64;
 
 /// Made once per host, in a file that only its owner reads.
 pub(crate) struct HostKey {
-    /// With the secret in it already: half of what a keyed hash of something short costs is putting it there.
-    keyed: Hmac<Sha256>,
+    secret: Zeroizing<[u8; 32]>,
     signing: SigningKey,
     verifying: VerifyingKey,
 }
@@ -37,19 +36,24 @@ impl HostKey {
                 format!("a host key has {BYTES} bytes, this one {}; restore it from a backup", bytes.len()),
             ));
         }
-        #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let keyed = <Hmac<Sha256>>::new_from_slice(&bytes[..32]).expect("any length");
+        let mut secret = Zeroizing::new([0; 32]);
+        secret.copy_from_slice(&bytes[..32]);
         let mut seed = Zeroizing::new([0; 32]);
         seed.copy_from_slice(&bytes[32..]);
         bytes.zeroize();
         let signing = SigningKey::from_bytes(&seed);
         let verifying = signing.verifying_key();
-        Ok(HostKey { keyed, signing, verifying })
+        Ok(HostKey {
+            secret,
+            signing,
+            verifying,
+        })
     }
 
     /// A keyed hash of the parts, each with its length, so that no two lists give the same bytes.
     pub(crate) fn hash(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.keyed.clone();
+        #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+        let mut mac = <Hmac<Sha256>>::new_from_slice(self.secret.as_slice()).expect("any length");
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);

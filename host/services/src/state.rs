@@ -6,10 +6,8 @@ use crate::blob::Blob;
 use crate::flow::{Flow, FlowState};
 use crate::model::{DayCounts, Names};
 use crate::sent::Sent;
-use crate::shelf::{self, Shelf};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
 use youji_ledger::Ledger;
 
@@ -18,7 +16,7 @@ use youji_ledger::Ledger;
 #[serde(default)]
 pub(crate) struct State {
     pub(crate) ledger: Ledger,
-    pub(crate) people: BTreeMap<PersonId, Arc<PersonState>>,
+    pub(crate) people: BTreeMap<PersonId, PersonState>,
     /// Who has a code, by the code's keyed hash.
     pub(crate) codes: BTreeMap<String, PersonId>,
     /// Who stands behind an open id.
@@ -28,7 +26,7 @@ pub(crate) struct State {
     pub(crate) merchants: BTreeMap<PublisherId, BTreeMap<String, Names>>,
     /// By program, collection and key.
     pub(crate) rows: BTreeMap<ProgramId, BTreeMap<String, BTreeMap<String, RowState>>>,
-    pub(crate) orders: BTreeMap<ProgramId, Shelf<String, Arc<OrderState>>>,
+    pub(crate) orders: BTreeMap<ProgramId, BTreeMap<String, OrderState>>,
     pub(crate) flows: FlowState,
     pub(crate) trade: crate::trade::state::Trade,
     pub(crate) chats: crate::chat::state::Chats,
@@ -91,8 +89,7 @@ pub(crate) struct PersonInProgram {
     /// Length of the sealed bytes, by ticket.
     pub(crate) outcomes: BTreeMap<u64, u32>,
     pub(crate) sent: Sent,
-    #[serde(with = "shelf::keys")]
-    pub(crate) orders: Shelf<String, ()>,
+    pub(crate) orders: BTreeSet<String>,
 }
 
 /// How a consent was asked for: the part of ISO/IEC TS 27560 that can't be derived later.
@@ -204,7 +201,7 @@ impl State {
     }
 
     pub(crate) fn order(&self, program: &ProgramId, order_no: &str) -> Option<&OrderState> {
-        self.orders.get(program)?.get(order_no).map(Arc::as_ref)
+        self.orders.get(program)?.get(order_no)
     }
 
     pub(crate) fn in_program(&self, person: &PersonId, program: &ProgramId) -> Option<&PersonInProgram> {
