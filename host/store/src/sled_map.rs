@@ -248,11 +248,15 @@ fn lock(dir: &Path) -> Result<File> {
         .truncate(false)
         .open(&path)
         .at("opening", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(error).at("locking", &path),
+    // A process that is just being started holds all files of its parent until it becomes another program.
+    for _ in 0..50 {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            Err(TryLockError::Error(error)) => return Err(error).at("locking", &path),
+        }
     }
+    Err(StoreError::InUse { dir: dir.to_owned() })
 }
 
 fn sync_dir(dir: &Path) -> Result<()> {
