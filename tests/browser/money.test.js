@@ -121,7 +121,7 @@ test('the operator makes a key that is shown once, sees a notification and sends
   assert.deepEqual(await barriers(page), [], 'barriers beside the key');
   await shot(page, '42-key-once');
   await maker.getByRole('button', { name: 'I have it' }).click();
-  await maker.waitFor({ state: 'detached' });
+  await page.getByLabel('The key').waitFor({ state: 'detached' });
   await panel.getByText('till', { exact: true }).waitFor();
   assert.ok(!(await page.content()).includes(token.slice(-43)), 'the secret is still on the page');
 

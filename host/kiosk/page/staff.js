@@ -64,21 +64,24 @@ function counter(it, body, merchants, currency) {
   collect.querySelector('input').focus();
   let shown = '';
   let timer;
-  const refresh = async () => {
+  // By itself it leaves alone what somebody is at; what they did is shown at once.
+  const refresh = async (acted = false) => {
     clearTimeout(timer);
     try {
       const { payments } = await api.counterPayments(merchant);
       if (!it.open) return;
       const fresh = JSON.stringify([merchant, payments]);
-      if (fresh !== shown && !list.contains(document.activeElement)) {
+      const held = list.contains(document.activeElement);
+      if (fresh !== shown && (acted || !held)) {
         shown = fresh;
-        fill(list, payments.length ? h('ul', { class: 'rows' }, payments.map((one) => row(merchant, one, refresh))) : h('p', { class: 'row-note', text: t('till.recent-none') }));
+        fill(list, payments.length ? h('ul', { class: 'rows' }, payments.map((one) => row(merchant, one, () => refresh(true)))) : h('p', { class: 'row-note', text: t('till.recent-none') }));
+        if (held) collect.querySelector('input').focus();
         if (said.childElementCount && payments[0]?.state !== 'requires_payment_method') fill(said);
       }
     } catch (error) {
       if (it.open && !shown) fill(list, problemBox(asProblem(error)));
     }
-    if (it.open) timer = setTimeout(refresh, EVERY_MS);
+    if (it.open) timer = setTimeout(() => refresh(), EVERY_MS);
   };
   refresh();
 }
