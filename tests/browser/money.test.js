@@ -150,7 +150,7 @@ test('the operator makes a key that is shown once, sees a notification and sends
   for (let wait = 0; got.length <= before && wait < 600; wait += 1) await new Promise((done) => setTimeout(done, 100));
   assert.ok(got.length > before && new Set(got).size === 1, `one id: ${got}`);
   await list.locator('.dialog-head .icon-btn').click();
-  await list.waitFor({ state: 'detached' });
+  await row.waitFor({ state: 'detached' });
 
   // What is held stands on the payer's receipt, and goes with a tap.
   await payer.page.locator('.card-entry').filter({ hasText: 'Receipts' }).click();
