@@ -5,6 +5,5 @@ mod check;
 mod elsewhere;
 mod recorded;
 mod refused;
-mod script;
 mod templates;
 mod tutorial;

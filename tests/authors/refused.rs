@@ -30,12 +30,6 @@ fn a_project_that_can_not_be_made() {
     for one in ["blog", "chat, counter, form, shop"] {
         assert!(said.err.contains(one), "{one:?} is not in: {}", said.err);
     }
-    check(
-        &author,
-        &here,
-        &["new", "tea", "--lang", "ts", "--template", "chat"],
-        &["there is no template \"chat\" in TypeScript", "counter, shop"],
-    );
     author.project("tea", "counter");
     check(
         &author,

@@ -4,7 +4,6 @@ use crate::{BuildError, Progress};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -285,12 +284,7 @@ pub(crate) fn tool_of(
         build.args(["--target", TARGET]);
     }
     build.args(["--package", name, "--target-dir"]).arg(target_dir);
-    let mut all = flags(root, profile);
-    if profile == Profile::Engine {
-        // What build scripts write is compiled from below here, and names itself in panics.
-        let _ = write!(all, "\u{1f}--remap-path-prefix={}=/target", target_dir.display());
-    }
-    build.env("CARGO_ENCODED_RUSTFLAGS", all);
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags(root, profile));
     let mut child = build
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -307,13 +301,12 @@ pub(crate) fn tool_of(
         said.push('\n');
     }
     if !child.wait().map_err(|error| tool(&cargo, error))?.success() {
-        let output = tail(&said).to_owned();
-        return Err(match wants_network(&output) {
-            true => BuildError::EngineNetwork { output },
-            false => BuildError::Compile {
-                program: "the script engine".to_owned(),
-                output,
-            },
+        return Err(BuildError::Compile {
+            program: "the script engine".to_owned(),
+            output: format!(
+                "{}\nIt is built once on this machine, from sources that cargo fetches: that needs a network the first time.",
+                tail(&said)
+            ),
         });
     }
     Ok(match profile {

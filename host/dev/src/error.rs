@@ -49,15 +49,6 @@ pub enum BuildError {
         /// Cargo's own words, at most 64 KiB from the end.
         output: String,
     },
-    /// The script engine is not on this machine yet, and cargo could not fetch what it is built from.
-    #[error(
-        "programs in TypeScript need a network once on each machine: the script engine is built from crates that cargo could not fetch. \
-         Connect and build again; from then on it is kept, and needs no network:\n{output}"
-    )]
-    EngineNetwork {
-        /// Cargo's own words, at most 64 KiB from the end.
-        output: String,
-    },
     /// The module can't become a component.
     #[error("the compiled module is no mini-program: {0}. Export it with youji_sdk::export! and import nothing beside the SDK")]
     Component(String),

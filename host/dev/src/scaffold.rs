@@ -47,12 +47,10 @@ pub enum NewError {
     #[error("{} exists already. Choose another name, or remove it", .0.display())]
     Taken(PathBuf),
     /// No such template.
-    #[error("there is no template \"{name}\" {language}. Choose one of: {}", .known.join(", "))]
+    #[error("there is no template \"{name}\". Choose one of: {}", .known.join(", "))]
     Template {
         /// As it came.
         name: String,
-        /// In which language.
-        language: Language,
         /// Those that there are.
         known: Vec<&'static str>,
     },
@@ -74,15 +72,6 @@ pub enum Language {
     Rust,
     /// Run by the script engine.
     TypeScript,
-}
-
-impl std::fmt::Display for Language {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Language::Rust => "in Rust",
-            Language::TypeScript => "in TypeScript",
-        })
-    }
 }
 
 /// What is made.
@@ -155,7 +144,7 @@ pub fn create_in(language: Language, new: &NewProject<'_>) -> Result<Created, Ne
     let known = templates_in(language);
     if !known.contains(&new.template) {
         let name = new.template.to_owned();
-        return Err(NewError::Template { name, language, known });
+        return Err(NewError::Template { name, known });
     }
     if !new.parent.is_dir() {
         return Err(NewError::Parent(new.parent.to_owned()));

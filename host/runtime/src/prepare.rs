@@ -55,7 +55,7 @@ fn check(module: &[u8]) -> Result<(), String> {
 
 fn run(module: &[u8], text: &str) -> Result<Vec<u8>, String> {
     let said = |error: wasmtime::Error| format!("{error:#}");
-    let engine = engine::quick().map_err(said)?;
+    let engine = engine::compiling().map_err(said)?;
     let module = wasmtime::Module::new(&engine, module).map_err(said)?;
     let mut linker = Linker::new(&engine);
     linker.define_unknown_imports_as_traps(&module).map_err(said)?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::SystemTime;
-use youji_dev::{Project, script, sdk};
+use youji_dev::{Project, sdk};
 use youji_package::{Manifest, PublisherKey};
 
 /// Oldest compiler that the SDK builds with.
@@ -53,9 +53,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Ok(project) = Project::find(&arguments.dir) {
         findings.push(finding("manifest", manifest(&project)));
         findings.push(finding("SDK", project_sdk(&project)));
-        if project.is_script() {
-            findings.push(finding("engine", engine(&project)));
-        }
     }
     let well = findings.iter().all(|finding| finding.ok);
     if arguments.json {
@@ -185,26 +182,13 @@ fn manifest(project: &Project) -> Look {
     }
 }
 
-/// What runs programs in TypeScript.
-fn engine(project: &Project) -> Look {
-    let home = place::user_folder().map_err(|error| (error.to_string(), "Set HOME".to_owned()))?;
-    let linked = project.dir.join(sdk::LINK).canonicalize();
-    Ok(match script::ready(&linked.unwrap_or_else(|_| sdk::folder(&home))) {
-        true => "the script engine is made".to_owned(),
-        false => "not made yet; the first build makes it in a few minutes, with crates that cargo fetches".to_owned(),
-    })
-}
-
 /// A project keeps the SDK that it was made with until somebody wants another.
 fn project_sdk(project: &Project) -> Look {
     let link = project.dir.join(sdk::LINK);
     let home = place::user_folder().map_err(|error| (error.to_string(), "Set HOME".to_owned()))?;
     let own = sdk::folder(&home);
     match link.canonicalize() {
-        Err(_)
-            if !project.is_script()
-                && !std::fs::read_to_string(project.dir.join("Cargo.toml")).is_ok_and(|text| text.contains(sdk::LINK)) =>
-        {
+        Err(_) if !std::fs::read_to_string(project.dir.join("Cargo.toml")).is_ok_and(|text| text.contains(sdk::LINK)) => {
             Ok("from elsewhere, as Cargo.toml says".to_owned())
         }
         Err(_) => Ok(format!("{}, put there at the next build", sdk::VERSION)),

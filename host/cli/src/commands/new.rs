@@ -8,12 +8,10 @@ use youji_dev::{NewProject, scaffold};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The SDK is unpacked from this program: nothing is fetched for a project in Rust, which builds with cargo alone. One in TypeScript needs \
-neither Node nor npm; the first build on a machine makes the script engine, with crates that cargo fetches, in a few minutes.
+The SDK is unpacked from this program: nothing is fetched, and the project builds with cargo alone.
 
 Examples:
   youji new tea-house
-  youji new tea-house --lang ts --template shop
   youji new sign-up --template form --id org.example.sign-up
   cd tea-house && youji dev")]
 pub(crate) struct Arguments {
@@ -39,8 +37,6 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Language {
     Rust,
-    #[value(alias = "typescript")]
-    Ts,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -48,10 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn create(arguments: &Arguments) -> Result<ExitCode> {
-    let language = match arguments.lang {
-        Language::Rust => scaffold::Language::Rust,
-        Language::Ts => scaffold::Language::TypeScript,
-    };
+    let Language::Rust = arguments.lang;
     let new = NewProject {
         name: &arguments.name,
         template: &arguments.template,
@@ -59,7 +52,7 @@ fn create(arguments: &Arguments) -> Result<ExitCode> {
         parent: &arguments.parent,
         home: &place::user_folder()?,
     };
-    let created = scaffold::create_in(language, &new)?;
+    let created = scaffold::create(&new)?;
     if arguments.json {
         out::line(serde_json::to_string(&created)?);
         return Ok(ExitCode::SUCCESS);

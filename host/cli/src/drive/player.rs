@@ -10,17 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetId, SheetKind};
 use youji_bench::view::{View, Wanted};
-use youji_kiosk::{Host, OpenRequest, Opened, Problem, Target};
+use youji_kiosk::{Host, OpenRequest, Opened, Target};
 use youji_package::Channel;
-use youji_runtime::{EndReason, Ended, Feed, Session, UiEvent};
+use youji_runtime::{EndReason, Feed, Session, UiEvent};
 use youji_services::NewPerson;
 
 /// Of every person of a scenario who is no visitor; their host is gone after the run.
 const PIN: &str = "2468";
 /// How long something that is expected may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a session that took no event may need to say that it is over.
-const LEAVING: Duration = Duration::from_secs(2);
 /// How long nothing must come until a view counts as settled.
 const QUIET: Duration = Duration::from_millis(150);
 /// How long to wait between two looks at something that sends no update.
@@ -248,8 +246,8 @@ impl Player<'_> {
             (named, _) => named,
         };
         let code = host.code_for(&ProgramId::from(program), page, scene)?;
-        let opened = Box::pin(host.open(&self.id, OpenRequest::scan(code, &self.language))).await;
-        self.enter(opened.map_err(told)?).await
+        let opened = Box::pin(host.open(&self.id, OpenRequest::scan(code, &self.language))).await?;
+        self.enter(opened).await
     }
 
     /// Puts a program on the screen.
@@ -371,7 +369,12 @@ impl Stage {
                 Err(_) => return Ok(false),
                 Ok(None) => {
                     let ended = self.session.try_ended();
-                    let why = ended.map(|ended| why(&ended));
+                    let why = ended.map(|ended| {
+                        ended
+                            .fault
+                            .as_ref()
+                            .map_or_else(|| ended.reason.code().to_owned(), ToString::to_string)
+                    });
                     bail!("the session is over: {}", why.unwrap_or_default());
                 }
                 Ok(Some(update)) => self
@@ -400,12 +403,10 @@ impl Stage {
             event_id: self.event_id(),
         };
         let ack = self.session.ui_event(event).await;
-        if !ack.applied {
-            match tokio::time::timeout(LEAVING, self.session.ended()).await {
-                Ok(ended) => bail!("the session is over: {}", why(&ended)),
-                Err(_) => bail!("the program did not take the event: its widget was gone"),
-            }
-        }
+        anyhow::ensure!(
+            ack.applied,
+            "the program did not take the event: its widget was gone or the session is over"
+        );
         Ok(())
     }
 
@@ -454,22 +455,5 @@ fn all_of(sheet: &Sheet) -> Vec<String> {
         SheetKind::Consent { scopes } => scopes.iter().map(|line| line.scope.clone()).collect(),
         SheetKind::Subscribe { templates, .. } => templates.iter().map(|(name, _)| name.clone()).collect(),
         _ => Vec::new(),
-    }
-}
-
-/// Why a session ended: what went wrong, and where an exception came from.
-fn why(ended: &Ended) -> String {
-    let Some(fault) = &ended.fault else {
-        return ended.reason.code().to_owned();
-    };
-    let said: Vec<&str> = std::iter::once(fault.for_author()).chain(fault.places()).collect();
-    format!("{}: {}", fault.code, said.join("\n  at "))
-}
-
-/// What the program itself says of a problem stands in front of it: whoever plays a scenario is its author.
-fn told(problem: Problem) -> anyhow::Error {
-    match problem.said() {
-        Some(said) => anyhow!("{said}\n{problem}"),
-        None => problem.into(),
     }
 }

@@ -27,14 +27,6 @@ pub fn is_script(dir: &Path) -> bool {
     dir.join(ENTRY).is_file() && !dir.join("Cargo.toml").is_file()
 }
 
-/// Makes engine and compiler for the SDK in that folder, unless they are there: minutes, once on each machine.
-///
-/// # Errors
-/// cargo can't build them: the first time needs a network for what they depend on.
-pub fn prepare(sdk: &Path, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), BuildError> {
-    Tools::get(sdk, progress).map(drop)
-}
-
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -104,7 +96,7 @@ fn sdk_text(compiler: &Path, lib: &Path) -> Result<String, BuildError> {
 }
 
 /// Where tools of SDKs below that folder are kept: beside all SDKs, or where [`FOLDER`] says.
-pub(crate) fn tools_folder(sdk: &Path) -> PathBuf {
+fn tools_folder(sdk: &Path) -> PathBuf {
     match std::env::var_os(FOLDER) {
         Some(folder) => PathBuf::from(folder),
         None => sdk.parent().and_then(Path::parent).unwrap_or(sdk).join("script"),

@@ -32,7 +32,6 @@ fn places(sdk: &Path) -> Result<(PathBuf, Tools), BuildError> {
         js.join("wit"),
         sdk.join("wit"),
         js.join("Cargo.lock"),
-        js.join("Cargo.toml"),
     ])?;
     let loaded = digest(&[js.join("lib")])?;
     let folder = tools_folder(sdk).join(&built);
@@ -54,7 +53,7 @@ impl Tools {
             build(sdk, &folder, progress)?;
         }
         if !tools.engine.is_file() {
-            progress(Progress::Compiling("the SDK into the script engine"));
+            progress(Progress::Compiling("the script engine's SDK"));
             let text = sdk_text(&tools.compiler, &sdk.join("js/lib"))?;
             let raw = folder.join("engine.wasm");
             let module = std::fs::read(&raw).map_err(|error| BuildError::file(&raw, error))?;
@@ -72,26 +71,26 @@ impl Tools {
 fn build(sdk: &Path, folder: &Path, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), BuildError> {
     let root = sdk.join("js");
     cargo::ensure_target(&root, &mut || progress(Progress::AddingTarget(cargo::TARGET)))?;
+    let wrong = |error: std::io::Error| BuildError::file(folder, error);
     let parent = folder.parent().unwrap_or(folder);
-    let wrong = |error: std::io::Error| BuildError::file(parent, error);
     std::fs::create_dir_all(parent).map_err(wrong)?;
-    // One at a time; whoever waited finds it done. What was interrupted goes on where it was.
-    let lock = std::fs::File::create(parent.join("lock")).map_err(wrong)?;
-    lock.lock().map_err(wrong)?;
-    if folder.join("engine.wasm").is_file() {
-        return Ok(());
-    }
-    let building = parent.join("building");
-    let built = building.join("built");
-    std::fs::create_dir_all(&built).map_err(wrong)?;
-    let compiler = cargo::tool_of(&root, &building, "youji-script-compiler", Profile::Compiler, progress)?;
-    std::fs::copy(compiler, built.join("youji-script-compiler")).map_err(wrong)?;
-    let engine = cargo::tool_of(&root, &building, "youji-script-engine", Profile::Engine, progress)?;
-    std::fs::copy(engine, built.join("engine.wasm")).map_err(wrong)?;
-    // Whole or not at all.
-    std::fs::rename(&built, folder).map_err(wrong)?;
-    let _ = std::fs::remove_dir_all(&building);
-    Ok(())
+    // Whole or not at all, whoever else builds at this moment.
+    let partial = parent.join(format!(".building-{}", std::process::id()));
+    let done = (|| {
+        let built = partial.join("built");
+        std::fs::create_dir_all(&built).map_err(wrong)?;
+        let compiler = cargo::tool_of(&root, &partial, "youji-script-compiler", Profile::Compiler, progress)?;
+        std::fs::copy(compiler, built.join("youji-script-compiler")).map_err(wrong)?;
+        let engine = cargo::tool_of(&root, &partial, "youji-script-engine", Profile::Engine, progress)?;
+        // Last: with it, the folder is whole.
+        std::fs::copy(engine, built.join("engine.wasm")).map_err(wrong)?;
+        match std::fs::rename(&built, folder) {
+            Err(error) if !folder.join("engine.wasm").is_file() => Err(wrong(error)),
+            _ => Ok(()),
+        }
+    })();
+    let _ = std::fs::remove_dir_all(&partial);
+    done
 }
 
 /// Of all files below those paths.

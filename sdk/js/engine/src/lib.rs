@@ -29,18 +29,13 @@ mod bindings {
 }
 
 use bindings::exports::youji::miniapp::program::{Field, Guest, Happening, SavedState, Tree};
-use bindings::youji::miniapp::types::Scalar;
-use bindings::youji::script::failure;
-
-/// Field of the launch that holds the text of `app.js`.
-const SCRIPT: &str = "script";
+use bindings::youji::script::source;
 
 struct Component;
 
 impl Guest for Component {
     fn launched(launch: Vec<Field>, saved: Option<SavedState>) {
-        let (text, launch) = taken(launch);
-        done(script::launched(&text, launch, saved));
+        done(script::launched(&source::text(), launch, saved));
     }
 
     fn lifecycle(phase: String, _fields: Vec<Field>) {
@@ -60,19 +55,10 @@ impl Guest for Component {
     }
 }
 
-/// The program's text, and what the launch says beside it.
-fn taken(mut launch: Vec<Field>) -> (String, Vec<Field>) {
-    let at = launch.iter().position(|field| field.name == SCRIPT);
-    match at.map(|at| launch.swap_remove(at).value) {
-        Some(Scalar::Text(text)) => (text, launch),
-        _ => (String::new(), launch),
-    }
-}
-
 /// An exception ends the session, as a panic of a compiled program does.
 fn done<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|message| {
-        failure::fail(&message);
+        source::fail(&message);
         unreachable!("the host ends the call")
     })
 }
