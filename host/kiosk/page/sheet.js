@@ -53,8 +53,8 @@ export class Sheets {
     this.now = null;
     clearTimeout(now?.timer);
     await now?.dialog.close();
-    // What was tapped may wait for an answer, and takes no focus meanwhile.
-    if (now && !this.now) this.session.keepFocus();
+    // What was tapped may wait for an answer, and takes no focus meanwhile; a payment without a program has nothing behind it.
+    if (now && !this.now) this.session.keepFocus?.();
   }
 
   clear() {
