@@ -86,3 +86,36 @@ test('a visitor sees who used what, takes it along, and is forgotten', { timeout
   await log.first().getByText('忘记了你').waitFor();
   assert.deepEqual(trouble, [], 'errors on the page');
 });
+
+test('the secret sign and what is said about oneself are the person’s to choose', { timeout: LONG }, async (t) => {
+  const { page } = await browser(t, { permissions: [] });
+  await page.goto(kiosk.report.address);
+  await page.evaluate(() => fetch('/api/visitor', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"language":"en"}' }));
+  await page.reload();
+  await page.locator('.language [data-language=en]').first().click();
+  const card = page.locator('.person-sign');
+  await card.getByText('Choose your own').click();
+  const panel = page.locator('dialog.panel');
+  assert.deepEqual(await barriers(page), [], 'barriers on the panel');
+  await panel.getByRole('button', { name: 'Choose your own' }).click();
+  assert.equal(await panel.locator('.sign-option').count(), 64);
+  await panel.locator('.sign-option', { has: page.getByRole('radio', { name: 'kite' }) }).click();
+  await panel.getByLabel('Word', { exact: true }).fill('Zebra');
+  assert.deepEqual(await barriers(page), [], 'barriers while choosing');
+  await shot(page, '21-sign');
+  await panel.locator('.me-sign').getByRole('button', { name: 'Save' }).click();
+  await panel.locator('.sign-large').getByText('Zebra').waitFor();
+  // Programs read the nickname: it can't tell the word.
+  const nickname = panel.getByLabel('Nickname');
+  const save = panel.locator('form').last().getByRole('button', { name: 'Save' });
+  await nickname.fill('The Zebra');
+  await save.click();
+  await panel.locator('.problem').waitFor();
+  await nickname.fill('Nora');
+  await save.click();
+  await panel.locator('.problem').waitFor({ state: 'detached' });
+  await page.locator('.person-name').getByText('Nora').waitFor();
+  await page.keyboard.press('Escape');
+  await card.getByText('Zebra').waitFor();
+  assert.equal(await card.getByText('Choose your own').count(), 0);
+});

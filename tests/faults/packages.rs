@@ -69,6 +69,7 @@ impl Door {
             cause: "link".into(),
             language: "en".into(),
             from_program: None,
+            accepted: None,
         };
         let opened = Box::pin(self.host.open(&visitor.id, request)).await?;
         opened.session.close(EndReason::Closed).await;

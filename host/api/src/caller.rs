@@ -89,6 +89,8 @@ impl Caller {
 pub struct Requested {
     /// Capabilities and scopes with the reason shown to the person: "payment", "identity.nickname".
     pub permissions: Vec<(String, String)>,
+    /// Scopes among them that the program can't do without: asked for before its first run.
+    pub required: Vec<String>,
     /// Shared collections.
     pub collections: Vec<CollectionRule>,
     /// Message templates.

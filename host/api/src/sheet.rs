@@ -22,7 +22,7 @@ impl<'de> Deserialize<'de> for SheetId {
 }
 
 /// A decision that is asked of a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sheet {
     /// Named by the answer.
@@ -37,13 +37,16 @@ pub struct Sheet {
 }
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum SheetKind {
     /// Grant scopes to the program.
     Consent {
         /// What is asked for.
         scopes: Vec<ScopeLine>,
+        /// The program can't do without them: all are accepted before its first run, or it does not run.
+        #[serde(default)]
+        required: bool,
     },
     /// Allow message templates, each on its own.
     Subscribe {

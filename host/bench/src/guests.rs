@@ -107,6 +107,7 @@ fn caller(person: &PersonId, session: u64) -> Caller {
         roles: Vec::new().into(),
         requested: Arc::new(Requested {
             permissions: vec![("payment".to_owned(), "to measure".to_owned())],
+            required: Vec::new(),
             collections: Vec::new(),
             templates: Vec::new(),
             pages: vec!["pages/home".to_owned()],

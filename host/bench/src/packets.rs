@@ -86,6 +86,7 @@ fn caller(person: &PersonId, session: u64) -> Caller {
         roles: Vec::new().into(),
         requested: Arc::new(Requested {
             permissions: permissions.to_vec(),
+            required: Vec::new(),
             collections: vec![rule],
             templates: Vec::new(),
             pages: vec!["pages/home".to_owned()],

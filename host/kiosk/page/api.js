@@ -1,6 +1,6 @@
 // The host's HTTP routes. Every failure is a Problem with words to show.
 
-import { problemWords, faultWords } from './i18n.js';
+import { t, tOr, problemWords, faultWords } from './i18n.js';
 
 /**
  * What could not be done. The words are the page's own, in the language of the moment, by the code (RFC 9457 member) and by where it
@@ -13,13 +13,16 @@ export class Problem extends Error {
     this.status = body.status || 0;
     this.fields = body.fields ?? {};
     this.where = where;
+    // Of "consent-first": what the person is to be shown.
+    this.sheet = body.sheet;
     this.more = own ? '' : [body.detail || body.title, body.remedy].filter(Boolean).join(' ');
   }
 
   get words() {
     const { kind, wait, fault } = this.fields;
     const cases = [kind, wait && 'wait', this.where].filter(Boolean);
-    return problemWords(this.code, cases, { ...this.fields, fault: faultWords(fault) });
+    const scopes = this.fields.scopes?.split(' ').map((scope) => tOr(`scope.${scope}`, scope));
+    return problemWords(this.code, cases, { ...this.fields, fault: faultWords(fault), scopes: scopes?.join(t('privacy.and')) });
   }
 
   get title() {
@@ -90,12 +93,18 @@ export const api = {
   receipts: () => get('/api/person/receipts'),
   consents: () => get('/api/person/consents'),
   setConsent: (program, scope, granted) => post('/api/person/consents', { program, scope, granted }),
+  signs: () => get('/api/person/sign'),
+  chooseSign: (picture, word) => post('/api/person/sign', { picture, word }, 'sign'),
+  profile: () => get('/api/person/profile'),
+  setProfile: (fields) => post('/api/person/profile', { fields }, 'profile'),
   knownBy: () => get('/api/person/programs'),
   audit: (before) => get(`/api/person/audit${before ? `?before=${before}` : ''}`),
   forgetIn: (program) => post('/api/person/forget', { program }),
   setLanguage: (language) => post('/api/person/language', { language }),
   decode: (picture) => request('POST', '/api/decode', picture, { ms: 30000 }),
   open: (what) => post('/api/open', what, 'open', OPEN_MS),
+  openAnswer: (body) => post('/api/open/answer', body, 'open', OPEN_MS),
+  openSheet: (sheet, language) => post('/api/open/sheet', { sheet, language }, 'open'),
   scanPayment: (code, amount) => post('/api/codes/scan', amount === undefined ? { code } : { code, amount }, 'payment'),
   present: (pin) => post('/api/codes/present', { pin }, 'payment'),
   presented: () => get('/api/codes/presented'),

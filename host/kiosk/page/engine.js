@@ -84,7 +84,7 @@ export class EngineRoom {
             t('engine.permissions'),
             null,
             session.permissions.length
-              ? h('ul', { class: 'permissions' }, session.permissions.map(({ name, reason, state }) => h('li', {}, h('span', { class: `permission-state is-${state}` }, icon(state === 'denied' ? 'close' : state === 'not-asked' ? 'help' : 'check')), h('span', { class: 'permission-words' }, h('b', { text: scopeName(name) }), reason ? h('span', { text: reason, dir: 'auto' }) : null), h('span', { class: 'permission-word', text: tOr(`state.${state}`, state) }))))
+              ? h('ul', { class: 'permissions' }, session.permissions.map(({ name, reason, state, required }) => h('li', {}, h('span', { class: `permission-state is-${state}` }, icon(state === 'denied' ? 'close' : state === 'not-asked' ? 'help' : 'check')), h('span', { class: 'permission-words' }, h('b', { text: scopeName(name) }), reason ? h('span', { text: reason, dir: 'auto' }) : null), h('span', { class: 'permission-word', text: [tOr(`state.${state}`, state), required && t('state.required')].filter(Boolean).join(' · ') }))))
               : h('p', { class: 'engine-note', text: t('engine.permissions-none') }),
           )
         : null,

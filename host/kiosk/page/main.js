@@ -9,12 +9,14 @@ import { mark } from './art.js';
 import { person, setPerson, onPerson } from './store.js';
 import { languageSwitch } from './language.js';
 import { askWho, showInbox, leave } from './person.js';
+import { consentsWay } from './privacy.js';
 import { Invitation, rail, arrival } from './home.js';
 import { Scanner } from './scanner.js';
 import { Session } from './session.js';
 import { EngineRoom } from './engine.js';
 import { showReceipt } from './receipt.js';
 import { watchWedge } from './wedge.js';
+import { askFirst, openFirst } from './first.js';
 import { isPaymentCode, payCode, payFor } from './pay.js';
 import { Idle } from './idle.js';
 import { showChats, chatNews } from './chats.js';
@@ -156,7 +158,7 @@ function showSession(session) {
 const inbox = () => showInbox((program, page) => openPage(program, page), (id) => named(state.programs.find((program) => program.id === id)?.name) || id || '');
 
 const chatWays = {
-  openCard: (chat, number) => api.chatOpen(chat, number).then(adopt),
+  openCard: (chat, number) => openFirst(() => api.chatOpen(chat, number)).then((opened) => opened && adopt(opened)),
   programs: () => state.programs,
   sessions: () => [...sessions.values()],
 };
@@ -214,13 +216,15 @@ async function open(what, page = {}) {
     const start = performance.now();
     let opened;
     try {
-      opened = await api.open(what);
+      opened = await openFirst(() => api.open(what));
     } catch (error) {
       if (error.code !== 'no-person') throw error;
       setPerson(null);
       if (!(await askWho())) return;
-      opened = await api.open(what);
+      opened = await openFirst(() => api.open(what));
     }
+    // Who leaves stays where they were, and who came by a link is at the start.
+    if (!opened) return arriving ? goHome() : scanner?.resume();
     adopt({ ...opened, page: { ...page, openMs: performance.now() - start } });
   } finally {
     opening = false;
@@ -241,7 +245,7 @@ function take(opened) {
     idle: (ms) => idle.warn(ms),
     scan: scanFor,
     opened: adopt,
-    notOpened: showProblem,
+    notOpened: (problem) => (problem.code === 'consent-first' ? askFirst(problem).then((opened) => opened && adopt(opened)) : Promise.reject(problem)).catch(showProblem),
     back: () => api.state().then(({ sessions: open }) => open.filter((one) => one.from && !sessions.has(one.session)).forEach(adopt)).catch(() => {}),
   });
   sessions.set(session.id, session);
@@ -341,7 +345,7 @@ function scanFor(session, ticket) {
 function showProblem(error) {
   const problem = asProblem(error);
   if (scanner && !current) return scanner.trouble(problem);
-  const it = dialog({ title: problem.title, className: 'small', alert: true, heading: false }, problemBox(problem), h('div', { class: 'dialog-actions' }, btn(t('ok'), () => it.close(), { tone: 'primary', autofocus: true })));
+  const it = dialog({ title: problem.title, className: 'small', alert: true, heading: false }, problemBox(problem), h('div', { class: 'dialog-actions' }, consentsWay(problem, () => it.close()), btn(t('ok'), () => it.close(), { tone: 'primary', autofocus: true })));
 }
 
 /** Ends everything of the seat. Nothing of the person outlives this document: the next one starts from nothing. */

@@ -6,6 +6,7 @@ import { icon } from './icons.js';
 import { api, asProblem } from './api.js';
 import { dialog, btn, form, problemBox, empty, skeleton, confirm, busy } from './ui.js';
 import { signPicture } from './art.js';
+import { showMe } from './me.js';
 import { showPrivacy } from './privacy.js';
 import { showCode } from './pay.js';
 import { showCounter } from './staff.js';
@@ -79,13 +80,7 @@ export function personCard({ inbox, chats, leave }) {
 
 function signBox(who) {
   if (!who.sign) return null;
-  return h('button', { class: 'person-sign', type: 'button', title: t('me.sign-d'), on: { click: showSign } }, signPicture(who.sign.picture), h('span', { class: 'person-sign-words' }, h('span', { text: t('me.sign') }), h('strong', { text: named(who.sign.word) })));
-}
-
-function showSign() {
-  const who = person();
-  if (!who?.sign) return;
-  const it = dialog({ title: t('me.sign'), className: 'small' }, h('div', { class: 'sign-large' }, signPicture(who.sign.picture), h('strong', { text: named(who.sign.word) })), h('p', { class: 'dialog-lead', text: t('me.sign-d') }), h('div', { class: 'dialog-actions' }, btn(t('ok'), () => it.close(), { tone: 'primary' })));
+  return h('button', { class: 'person-sign', type: 'button', title: t('me.sign-d'), on: { click: showMe } }, signPicture(who.sign.picture), h('span', { class: 'person-sign-words' }, h('span', { text: t('me.sign') }), h('strong', { text: named(who.sign.word) }), who.signChosen ? null : h('span', { class: 'person-sign-choose', text: t('me.sign-choose') })));
 }
 
 async function panel(title, load, draw, none) {

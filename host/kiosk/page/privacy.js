@@ -7,6 +7,9 @@ import { api, asProblem } from './api.js';
 import { dialog, btn, problemBox, empty, skeleton, confirm, toast } from './ui.js';
 import { scopeName } from './sheet.js';
 
+/** A way to change what was refused, where that is the problem. */
+export const consentsWay = (problem, before) => (problem.code === 'consent-refused' ? btn(t('me.consents'), () => (before?.(), showPrivacy()), { symbol: 'shield', busyWhile: false }) : null);
+
 /** Everything about the person's data, in one panel. */
 export async function showPrivacy() {
   const may = h('div', { class: 'privacy-part' }, skeleton(3));

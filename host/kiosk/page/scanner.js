@@ -7,6 +7,7 @@ import { btn, form, problemBox, dialog, empty } from './ui.js';
 import { asProblem } from './api.js';
 import { Camera, cameraPermission, cameraPossible } from './camera.js';
 import { decodeFile } from './decode.js';
+import { consentsWay } from './privacy.js';
 
 const TROUBLE = { refused: 'camera-off', absent: 'camera-off', busy: 'camera-off', insecure: 'lock', failed: 'alert' };
 
@@ -164,7 +165,7 @@ export class Scanner {
   trouble(problem) {
     if (this.ended) return;
     this.show('problem');
-    fill(this.view, h('div', { class: 'scan-trouble' }, problemBox(problem, btn(t('retry'), () => this.resume(), { tone: 'primary', busyWhile: false, autofocus: true }))));
+    fill(this.view, h('div', { class: 'scan-trouble' }, problemBox(problem, ...[consentsWay(problem)].filter(Boolean), btn(t('retry'), () => this.resume(), { tone: 'primary', busyWhile: false, autofocus: true }))));
     if (!still()) this.view.animate([{ transform: 'translateX(-4px)' }, { transform: 'translateX(4px)' }, { transform: 'none' }], 160);
   }
 

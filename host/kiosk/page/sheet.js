@@ -196,6 +196,11 @@ function scopeRow({ value, title, detail }) {
   );
 }
 
+// What can't be left out has no box to tick.
+function neededRow({ title, detail }) {
+  return h('div', { class: 'sheet-needed' }, h('span', { class: 'sheet-needed-mark' }, icon('shield')), h('span', { class: 'w-option-words' }, h('strong', { text: title }), detail ? h('span', { class: 'w-option-detail', text: detail, dir: 'auto' }) : null));
+}
+
 const checked = (el) => () => [...el.querySelectorAll('input:checked')].map((input) => input.value);
 
 // What becomes of the money, where it is not simply paid: the host's words, never the program's.
@@ -224,8 +229,29 @@ function spendingWays({ pin, affordable, payee, currency, terms }) {
 /** What a scope is called by the host. */
 export const scopeName = (scope) => tOr(`scope.${scope}`, scope.startsWith('message.') ? `${t('scope.messaging')} · ${scope.slice(8)}` : scope);
 
+// Before the first run: all of it, or the program does not run.
+function firstRun(sheet) {
+  const scopes = sheet.scopes ?? [];
+  const list = asked('', scopes.map(({ scope, reason, value }) => [neededRow({ title: scopeName(scope), detail: reason }), FIELDS.has(scope) ? valueField(scope, scopeName(scope), value) : null]));
+  return {
+    title: t('sheet.first', { program: sheet.program }),
+    content: [
+      h('p', { class: 'sheet-title', dir: 'auto', text: t('sheet.first', { program: sheet.program }) }),
+      h('p', { class: 'sheet-sub', dir: 'auto', text: t('program.by', { publisher: sheet.publisher }) }),
+      h('p', { text: t('sheet.first-lead') }),
+      list,
+      h('p', { class: 'sheet-note', text: t(scopes.some(({ scope }) => FIELDS.has(scope)) ? 'sheet.first-values' : 'sheet.first-d') }),
+    ],
+    yes: t('sheet.first-yes'),
+    no: t('sheet.first-no'),
+    chosen: () => scopes.map(({ scope }) => scope),
+    values: changed(list),
+  };
+}
+
 const KINDS = {
   consent(sheet) {
+    if (sheet.required) return firstRun(sheet);
     const list = asked('', (sheet.scopes ?? []).map(({ scope, reason, value }) => [scopeRow({ value: scope, title: scopeName(scope), detail: reason }), FIELDS.has(scope) ? valueField(scope, scopeName(scope), value) : null]));
     return {
       title: t('sheet.consent', { program: sheet.program }),

@@ -5,6 +5,7 @@
 //! | [`config`] | what a host is made with |
 //! | [`host`] | [`Host`]: registry, services, runtime and gate of one data folder, without any HTTP |
 //! | [`open`] | the way of one scan, from the code's text to the first view, each step measured |
+//! | [`first`] | what a program can't do without, before its first run |
 //! | [`screen`] | what a session's screen should show beside the view: sheets, scanner, inbox, idle warning |
 //! | [`remote`] | other hosts as registries |
 //! | [`operator`] | the operator's PIN |
@@ -19,6 +20,7 @@
 mod codes;
 pub mod config;
 pub mod decode;
+pub mod first;
 pub mod folder;
 mod hooks;
 pub mod host;
@@ -39,6 +41,7 @@ pub mod server;
 
 pub use codes::lan_address;
 pub use config::{HostConfig, HostLimits, PosterPlace};
+pub use first::{Accepted, FirstSheet};
 pub use host::{Host, HostError};
 pub use open::{OpenRequest, Opened, Permission, ProgramCard, Target};
 pub use operator::Operator;

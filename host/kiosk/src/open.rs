@@ -1,5 +1,6 @@
 //! The way of one scan: parse, resolve, verify, compile or take from the cache, launch.
 
+use crate::first::Accepted;
 use crate::host::Host;
 use crate::prepared::{Prepared, code_of, direction, language_or};
 use crate::problem::Problem;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::Instrument;
 use youji_api::{Caller, Consent, Consents, Launch, PersonId, ProgramId, SessionId};
-use youji_package::{Address, Channel, CodeKind, ScanError};
+use youji_package::{Address, Channel, CodeKind, ScanError, is_asked};
 use youji_registry::{Installed, ProgramRef, RegistryError};
 use youji_runtime::{FullUpdate, LaunchError, LaunchRequest, OnEnd, Program, Session};
 use youji_services::chat::Card;
@@ -51,6 +52,8 @@ pub struct OpenRequest {
     pub language: String,
     /// The program that asked for it, when one did.
     pub from_program: Option<ProgramId>,
+    /// What the person accepted on the sheet that came before the program's first run.
+    pub accepted: Option<Accepted>,
 }
 
 impl OpenRequest {
@@ -61,6 +64,7 @@ impl OpenRequest {
             cause: "scan".to_owned(),
             language: language.to_owned(),
             from_program: None,
+            accepted: None,
         }
     }
 }
@@ -97,6 +101,8 @@ pub struct Permission {
     pub reason: String,
     /// "granted", "denied", "not-asked", or "included" when no consent is needed.
     pub state: &'static str,
+    /// The program can't do without it, so that it was asked for before the first run.
+    pub required: bool,
 }
 
 /// A program is open and has its first view.
@@ -130,13 +136,29 @@ enum Page {
     Path(String),
 }
 
+/// A package that may be run, and for whom.
+pub(crate) struct Arrived {
+    pub(crate) caller: Caller,
+    pub(crate) prepared: Arc<Prepared>,
+    page: String,
+    scene: String,
+    query: Vec<(String, String)>,
+}
+
 /// Steps with their times, each a span of the same name.
-struct Steps {
+pub(crate) struct Steps {
     begun: Instant,
     all: Vec<(&'static str, u64)>,
 }
 
 impl Steps {
+    pub(crate) fn begin() -> Self {
+        Steps {
+            begun: Instant::now(),
+            all: Vec::with_capacity(16),
+        }
+    }
+
     fn time<T>(&mut self, name: &'static str, span: &tracing::Span, step: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let result = span.in_scope(step);
@@ -171,7 +193,9 @@ impl Host {
     /// from one of them to the next. Together they are [`Opened::total_us`].
     ///
     /// # Errors
-    /// A code that is unknown, expired, altered or foreign; a package that can't be trusted; a program at fault; a limit.
+    /// A code that is unknown, expired, altered or foreign; a package that can't be trusted; a program at fault; a limit. "consent-first"
+    /// with a sheet, where the person has not accepted yet what the program can't do without: show it, and ask again with
+    /// [`OpenRequest::accepted`]. Nothing of the program has run then.
     pub async fn open(self: &Arc<Self>, person: &PersonId, request: OpenRequest) -> Result<Opened, Problem> {
         let span = tracing::debug_span!("open", cause = %request.cause);
         if matches!(request.target, Target::Code(_)) {
@@ -207,65 +231,32 @@ impl Host {
         if self.is_closing() {
             return Err(Problem::shutting_down());
         }
-        let mut steps = Steps {
-            begun: Instant::now(),
-            all: Vec::with_capacity(16),
-        };
-        let destination = steps.time("parse", &tracing::debug_span!("parse"), || self.destination(&request.target))?;
-        let found = steps.time("resolve", &tracing::debug_span!("resolve"), || {
-            self.registry.find_in(destination.program.clone(), destination.channel)
-        });
-        let installed = match found {
-            Err(RegistryError::NotFound(_) | RegistryError::NoTrial(_)) => {
-                let begun = Instant::now();
-                let fetched = self.registry.resolve_in(destination.program.clone(), destination.channel);
-                let installed = fetched.instrument(tracing::debug_span!("fetch")).await?;
-                steps.push("fetch", micros(begun));
-                installed
-            }
-            found => found?,
-        };
-        steps.time("verify", &tracing::debug_span!("verify"), || self.registry.verify(&installed))?;
-        let language = language_or(&request.language, &self.config.language).to_owned();
-        let (prepared, page, roles) = steps.time("prepare", &tracing::debug_span!("prepare"), || {
-            let prepared = self.prepared.get(&installed, &language, &self.registry, &self.codes)?;
-            let page = allowed_page(&prepared, &destination.page, request.from_program.is_some())?;
-            let roles = self.services.roles(person, &installed.publisher);
-            if destination.channel == Channel::Trial && roles.is_empty() {
-                return Err(Problem::new(
-                    403,
-                    "trial",
-                    "A trial version",
-                    "The publisher tries this version out with its own people; nothing was opened.",
-                    "Scan the program's usual code.",
-                ));
-            }
-            Ok::<_, Problem>((prepared, page, roles))
-        })?;
+        let mut steps = Steps::begin();
+        let arrived = self.arrive(person, &request, &mut steps).await?;
+        self.check_first_run(&arrived, request.accepted.as_ref()).await?;
+        let Arrived {
+            caller,
+            prepared,
+            page,
+            scene,
+            query,
+        } = arrived;
         let program = self.program_of(&prepared, &mut steps).await?;
 
-        let id = self.fresh_session();
-        let caller = Caller {
-            session: id,
-            person: person.clone(),
-            program: installed.manifest.app_id.clone(),
-            publisher: installed.publisher.clone(),
-            roles: roles.clone().into(),
-            requested: Arc::clone(&prepared.requested),
-            language: language.as_str().into(),
-        };
+        let id = caller.session;
+        let language = caller.language.to_string();
         let referrer = match request.target {
             Target::Card { referrer, .. } => referrer,
             _ => String::new(),
         };
         let launch = Launch {
             page,
-            query: destination.query,
-            scene: destination.scene,
+            query,
+            scene,
             cause: request.cause,
             direction: direction(&language).to_owned(),
             language,
-            roles,
+            roles: caller.roles.to_vec(),
             referrer,
             from_program: request.from_program.map(|program| program.to_string()).unwrap_or_default(),
             currency: self.config.currency.clone(),
@@ -308,6 +299,56 @@ impl Host {
             total_us,
             first: first.first,
             prepared,
+        })
+    }
+
+    /// From the target to a verified package, and who would run it: all that needs no code.
+    pub(crate) async fn arrive(&self, person: &PersonId, request: &OpenRequest, steps: &mut Steps) -> Result<Arrived, Problem> {
+        let destination = steps.time("parse", &tracing::debug_span!("parse"), || self.destination(&request.target))?;
+        let found = steps.time("resolve", &tracing::debug_span!("resolve"), || {
+            self.registry.find_in(destination.program.clone(), destination.channel)
+        });
+        let installed = match found {
+            Err(RegistryError::NotFound(_) | RegistryError::NoTrial(_)) => {
+                let begun = Instant::now();
+                let fetched = self.registry.resolve_in(destination.program.clone(), destination.channel);
+                let installed = fetched.instrument(tracing::debug_span!("fetch")).await?;
+                steps.push("fetch", micros(begun));
+                installed
+            }
+            found => found?,
+        };
+        steps.time("verify", &tracing::debug_span!("verify"), || self.registry.verify(&installed))?;
+        let language = language_or(&request.language, &self.config.language);
+        steps.time("prepare", &tracing::debug_span!("prepare"), || {
+            let prepared = self.prepared.get(&installed, language, &self.registry, &self.codes)?;
+            let page = allowed_page(&prepared, &destination.page, request.from_program.is_some())?;
+            let roles = self.services.roles(person, &installed.publisher);
+            if destination.channel == Channel::Trial && roles.is_empty() {
+                return Err(Problem::new(
+                    403,
+                    "trial",
+                    "A trial version",
+                    "The publisher tries this version out with its own people; nothing was opened.",
+                    "Scan the program's usual code.",
+                ));
+            }
+            let caller = Caller {
+                session: self.fresh_session(),
+                person: person.clone(),
+                program: installed.manifest.app_id.clone(),
+                publisher: installed.publisher.clone(),
+                roles: roles.into(),
+                requested: Arc::clone(&prepared.requested),
+                language: language.into(),
+            };
+            Ok(Arrived {
+                caller,
+                prepared,
+                page,
+                scene: destination.scene,
+                query: destination.query,
+            })
         })
     }
 
@@ -445,8 +486,7 @@ impl Host {
         let program = &prepared.installed.manifest.app_id;
         let state = |name: &str| {
             // Only scopes that some call needs are asked for; declaring the others is enough.
-            let asked = name.contains('.') || matches!(name, "scanner" | "location");
-            if !asked {
+            if !is_asked(name) {
                 return "included";
             }
             match self.services.consent(person, program, name) {
@@ -460,6 +500,7 @@ impl Host {
             name: name.clone(),
             reason: reason.clone(),
             state: state(name),
+            required: prepared.requested.required.contains(name),
         };
         permissions.iter().map(permission).collect()
     }

@@ -1,5 +1,6 @@
 //! What people and scripts read when something can't be done (RFC 9457).
 
+use crate::first::FirstSheet;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,7 @@ use youji_runtime::{LaunchError, ProgramError};
 pub struct Problem {
     /// "about:blank": the meaning is the status and the code.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Blank,
     /// Short and the same for all problems of this code.
     pub title: Box<str>,
     /// HTTP status.
@@ -28,6 +29,19 @@ pub struct Problem {
     /// What the words for a code may name, such as "kind" of a foreign code or "fault" of a program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Box<BTreeMap<&'static str, String>>>,
+    /// Of "consent-first": the sheet that the person is to be shown, and of which program.
+    #[serde(flatten)]
+    pub first: Option<Box<FirstSheet>>,
+}
+
+/// "about:blank".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blank;
+
+impl Serialize for Blank {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("about:blank")
+    }
 }
 
 impl Problem {
@@ -40,13 +54,14 @@ impl Problem {
         remedy: impl Into<String>,
     ) -> Self {
         Problem {
-            kind: "about:blank",
+            kind: Blank,
             title: title.into(),
             status,
             detail: detail.into(),
             code: code.into(),
             remedy: remedy.into(),
             fields: None,
+            first: None,
         }
     }
 

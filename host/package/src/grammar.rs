@@ -16,6 +16,11 @@ pub(crate) fn needs_reason(permission: &str) -> bool {
     !matches!(permission, "storage" | "timer" | "navigation" | "clock" | "random" | "log")
 }
 
+/// Whether a person is asked for it, so that a manifest can say that the program does not run without.
+pub fn is_asked(permission: &str) -> bool {
+    permission.contains('.') || matches!(permission, "scanner" | "location")
+}
+
 /// `app_id`: letters a-z, digits, "." and "-"; starts with a letter, ends without punctuation; at most 64.
 pub fn is_program_id(text: &str) -> bool {
     let bytes = text.as_bytes();

@@ -37,7 +37,7 @@ pub use address::{Address, AddressError};
 pub use classify::{CodeKind, classify};
 pub use digest::{Digest, EntryDigest};
 pub use emv::{EmvCode, EmvError};
-pub use grammar::is_program_id;
+pub use grammar::{is_asked, is_program_id};
 pub use i18n::{I18n, Translation};
 pub use image::ImageKind;
 pub use keys::{KeyError, PublicKey, PublisherKey, ScanKey, ScanKeys, Seal};

@@ -76,6 +76,12 @@ impl Manifest {
                 .iter()
                 .map(|permission| (permission.name.clone(), reason(permission)))
                 .collect(),
+            required: self
+                .permissions
+                .iter()
+                .filter(|permission| permission.required)
+                .map(|permission| permission.name.clone())
+                .collect(),
             collections: self.collections.clone(),
             templates: self.templates.clone(),
             pages: self.pages.clone(),
@@ -149,6 +155,9 @@ pub struct Permission {
     pub name: String,
     /// Why, for the person.
     pub reason: String,
+    /// The program can't do without it: the person is asked before the first run, and accepts it or leaves. Only of what a person is asked
+    /// for; not, unless told.
+    pub required: bool,
 }
 
 /// Writing direction.

@@ -123,6 +123,18 @@ fn each_member_that_is_wrong_is_named_with_its_line() {
         (r#""name": "payment""#, r#""name": "paymnet""#, "req_permissions[0].name", "one of"),
         (r#", "reason": "To pay for your order""#, "", "req_permissions[0].reason", "reason"),
         ("To call you when it is ready", "", "req_permissions[1].reason", "reason"),
+        (
+            "\"required\": true",
+            "\"required\": 1",
+            "req_permissions[1].required",
+            "true or false",
+        ),
+        (
+            r#""name": "storage""#,
+            r#""name": "storage", "required": true"#,
+            "req_permissions[2].required",
+            "identity.nickname",
+        ),
         (r#""name": "orders""#, r#""name": "Orders""#, "collections[0].name", "a-z"),
         (
             r#"["owner", "staff"]"#,

@@ -41,6 +41,22 @@ impl Services {
     pub(crate) fn ask_consent(&self, caller: &Caller, scopes: Vec<String>, call: Call) -> Result<Reply, Failure> {
         self.check_held(caller, &call)?;
         let ticket = self.ticket();
+        let sheet = Sheet {
+            id: SheetId(self.draw()),
+            program: self.program_name(&caller.program, &caller.language),
+            publisher: self.publisher_name(&caller.publisher, &caller.language),
+            kind: SheetKind::Consent {
+                scopes: self.scope_lines(caller, &scopes),
+                required: false,
+            },
+        };
+        let call = Arc::new(call);
+        self.show(caller, sheet, self.asked(ticket, What::Consent { scopes, call }))?;
+        Ok(Reply::Ticket(ticket))
+    }
+
+    /// As a sheet names them: why, and what of the person's own would be given.
+    pub(crate) fn scope_lines(&self, caller: &Caller, scopes: &[String]) -> Vec<ScopeLine> {
         let values = self.profile(&caller.person);
         let line = |scope: &String| ScopeLine {
             scope: scope.clone(),
@@ -50,17 +66,7 @@ impl Services {
                 _ => String::new(),
             },
         };
-        let sheet = Sheet {
-            id: SheetId(self.draw()),
-            program: self.program_name(&caller.program, &caller.language),
-            publisher: self.publisher_name(&caller.publisher, &caller.language),
-            kind: SheetKind::Consent {
-                scopes: scopes.iter().map(line).collect(),
-            },
-        };
-        let call = Arc::new(call);
-        self.show(caller, sheet, self.asked(ticket, What::Consent { scopes, call }))?;
-        Ok(Reply::Ticket(ticket))
+        scopes.iter().map(line).collect()
     }
 
     pub(crate) fn asked(&self, ticket: Ticket, what: What) -> Asked {
@@ -137,7 +143,7 @@ impl Services {
 
     /// Values that the person gives instead of their own: kept with the consent, so that the program gets the same one again. An empty
     /// one stands for none.
-    async fn other_values(
+    pub(crate) async fn other_values(
         &self,
         caller: &Caller,
         scopes: &[String],

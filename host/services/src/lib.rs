@@ -23,6 +23,7 @@
 //! | [`trade`] | merchants' own servers: keys, payment intents, notifications |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
 //! | [`chat`] | conversations between people, cards and red packets in them |
+//! | `first` | what a program can't do without, before its first run |
 //! | `opening` | one program opens a page of another |
 //! | `messaging`, `allowance`, `sent`, `mailbox` | subscriptions, messages, the inbox; how many a yes is for; what was sent last; whoever follows it |
 //! | `records`, `rows`, `watch`, `storage` | shared collections with rights and watches; private storage |
@@ -43,6 +44,7 @@ mod confirm;
 mod consent;
 mod counts;
 mod due;
+mod first;
 mod flow;
 mod forget;
 mod format;
@@ -89,6 +91,7 @@ pub use audit::{AuditRecord, verify_audit};
 pub use books::{Books, BooksError, Divergence, Verified};
 pub use compaction::{Compacted, CompactionPolicy};
 pub use config::{Clock, Directory, Openable, Place, Random, SeededRandom, ServiceLimits, ServicesConfig, SystemClock, SystemRandom};
+pub use first::{FirstRun, check_given};
 pub use login::Exchanged;
 pub use mailbox::{Mail, Mailbox};
 pub use model::{ConsentRow, Counter, DayCounts, Erased, InProgram, LogLine, Merchant, Message, Names, NewPerson, Person, Receipt, Sign};

@@ -62,6 +62,8 @@ pub struct Person {
     pub currency: String,
     /// Their secret sign.
     pub sign: Sign,
+    /// They chose it themselves; otherwise it was drawn for them.
+    pub sign_chosen: bool,
     /// Messages that were not read.
     pub unread: u64,
     /// The number of the newest thing in their mailbox: who follows it from here on misses nothing.

@@ -22,6 +22,9 @@ pub(crate) struct Profile {
     #[serde(default)]
     pub(crate) pin: String,
     pub(crate) sign: Sign,
+    /// The person chose it; otherwise it was drawn for them.
+    #[serde(default)]
+    pub(crate) sign_chosen: bool,
     /// "avatar", "phone", "address", "region".
     #[serde(default)]
     pub(crate) fields: BTreeMap<String, String>,
@@ -72,6 +75,7 @@ impl Services {
             code: String::new(),
             pin: String::new(),
             sign,
+            sign_chosen: false,
             fields: BTreeMap::new(),
         };
         self.make_person(profile, language, self.config.visitor_balance, true).await
@@ -102,6 +106,7 @@ impl Services {
             code: new.code,
             pin: self.hash_pin(&new.pin).await?,
             sign: sign::sign(self.draw()),
+            sign_chosen: false,
             fields: new.profile.into_iter().collect(),
         };
         self.make_person(profile, &new.language, new.balance, false).await
@@ -193,6 +198,7 @@ impl Services {
             balance: self.balance_in(&state, id),
             currency: self.config.currency.clone(),
             sign: profile.sign,
+            sign_chosen: profile.sign_chosen,
             unread: unread as u64,
             last_message: mine.last_message,
         })

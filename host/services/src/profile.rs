@@ -25,6 +25,9 @@ impl Profile {
     }
 }
 
+/// Characters of the word of a secret sign.
+const WORD_MOST: usize = 16;
+
 pub(crate) fn check_field(name: &str, value: &str) -> Result<(), Failure> {
     if !PROFILE_FIELDS.contains(&name) {
         return Err(invalid(format!(
@@ -61,19 +64,50 @@ impl Services {
         if changes.get("nickname").is_some_and(String::is_empty) {
             return Err(invalid("a nickname has 1 to 64 characters"));
         }
+        let edit = |profile: &mut Profile| {
+            for (name, value) in changes {
+                match name.as_str() {
+                    "nickname" => profile.name.clone_from(value),
+                    name if value.is_empty() => drop(profile.fields.remove(name)),
+                    name => drop(profile.fields.insert(name.to_owned(), value.clone())),
+                }
+            }
+            tells_nothing(profile)
+        };
+        self.edit_profile(person, changes.keys().cloned().collect(), edit).await
+    }
+
+    /// Chooses the secret sign: one of the host's pictures, and a word of the person's own; none: the picture's.
+    ///
+    /// # Errors
+    /// "invalid" for a picture that there is not, and for a word that the nickname tells, which programs may read; "limit"; "not-found".
+    pub async fn choose_sign(&self, person: &PersonId, picture: &str, word: &str) -> Result<(), Failure> {
+        let word = word.trim();
+        if !word.is_empty() {
+            check_name("word", word, WORD_MOST)?;
+        }
+        let sign = crate::sign::chosen(picture, word).ok_or_else(|| invalid("a sign has one of the host's pictures"))?;
+        let edit = |profile: &mut Profile| {
+            profile.sign = sign;
+            profile.sign_chosen = true;
+            tells_nothing(profile)
+        };
+        self.edit_profile(person, vec!["sign".to_owned()], edit).await
+    }
+
+    async fn edit_profile(
+        &self,
+        person: &PersonId,
+        about: Vec<String>,
+        edit: impl FnOnce(&mut Profile) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         // The same bytes that are unsealed are compared with at the end.
         let before = self.state.read().people.get(person).map(|person| person.profile.clone());
         let before = before.ok_or_else(nobody)?;
         let mut profile = self.open_profile(person, &before).ok_or_else(nobody)?;
-        for (name, value) in changes {
-            match name.as_str() {
-                "nickname" => profile.name.clone_from(value),
-                name if value.is_empty() => drop(profile.fields.remove(name)),
-                name => drop(profile.fields.insert(name.to_owned(), value.clone())),
-            }
-        }
+        edit(&mut profile)?;
         let sealed = self.seal(person, "profile", &serde_json::to_vec(&profile).unwrap_or_default())?;
-        let (person, about) = (person.clone(), changes.keys().cloned().collect());
+        let person = person.clone();
         self.commit(move |state, _| {
             let now = state.people.get(&person).ok_or_else(nobody)?;
             if before != now.profile {
@@ -158,6 +192,18 @@ impl Services {
         }
         reasons.join("; ")
     }
+}
+
+/// A nickname is shown to programs and to others; the sign's word to nobody.
+fn tells_nothing(profile: &Profile) -> Result<(), Failure> {
+    let name = profile.name.to_lowercase();
+    let told = |word: &str| !word.is_empty() && name.contains(&word.to_lowercase());
+    if profile.sign_chosen && (told(&profile.sign.word.zh) || told(&profile.sign.word.en)) {
+        return Err(invalid(
+            "the nickname tells the word of the secret sign, and programs may read it; choose another one",
+        ));
+    }
+    Ok(())
 }
 
 /// Which purpose seals a value that is given instead of the person's own.

@@ -53,7 +53,7 @@ impl Services {
         said.program = self.program_name(&caller.program, language);
         said.publisher = self.publisher_name(&caller.publisher, language);
         match (&mut said.kind, &what) {
-            (SheetKind::Consent { scopes }, _) => {
+            (SheetKind::Consent { scopes, .. }, _) => {
                 if let Some(requested) = self.requested(&caller.program, language) {
                     for line in scopes {
                         line.reason = requested.reason(&line.scope).unwrap_or_default().to_owned();

@@ -40,6 +40,16 @@ pub(crate) fn sign(random: u64) -> Sign {
     }
 }
 
+/// The sign with that picture; `word` is the person's own, or empty. None: there is no such picture.
+pub(crate) fn chosen(picture: &str, word: &str) -> Option<Sign> {
+    let (picture, zh, en) = PICTURES.iter().find(|(name, _, _)| *name == picture)?;
+    let (zh, en) = if word.is_empty() { (*zh, *en) } else { (word, word) };
+    Some(Sign {
+        picture: (*picture).to_owned(),
+        word: Names::new(zh, en),
+    })
+}
+
 /// The nickname that a random number stands for: never the sign's word, since nicknames are shown to programs.
 pub(crate) fn nickname(random: u64, language: &str, not: &Sign) -> String {
     let mood = &MOODS[(random % 16) as usize];

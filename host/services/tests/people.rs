@@ -102,6 +102,49 @@ async fn fill(host: &Host) -> (youji_services::Person, youji_api::caller::Caller
     (person, caller)
 }
 
+/// The sign is the person's own choice; nobody who reads the nickname can tell it.
+async fn sign_of(host: &Host, person: &youji_api::PersonId) -> (String, String, bool) {
+    let person = host.services.person(person).expect("there");
+    (person.sign.picture, person.sign.word.en, person.sign_chosen)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_sign_is_the_persons_choice_and_no_nickname_tells_it() {
+    let host = Host::new().await;
+    let ann = host.visitor().await;
+    assert!(!sign_of(&host, &ann.id).await.2, "drawn for them at first");
+    let check = async |picture: &str, word: &str, code: &str| {
+        let before = sign_of(&host, &ann.id).await;
+        let said = host.services.choose_sign(&ann.id, picture, word).await;
+        assert_eq!(
+            said.as_ref().map_or_else(|failure| failure.code.as_str(), |()| "ok"),
+            code,
+            "{picture} {word}"
+        );
+        if code != "ok" {
+            assert_eq!(sign_of(&host, &ann.id).await, before, "{picture} {word} changed nothing");
+        }
+    };
+    check("kite", "Zebra", "ok").await;
+    assert_eq!(sign_of(&host, &ann.id).await, ("kite".into(), "Zebra".into(), true));
+    check("no-such-picture", "", "invalid").await;
+    check("kite", &"x".repeat(17), "limit").await;
+    check("kite", "a\u{7}b", "invalid").await;
+    // Programs may read the nickname.
+    let named = |name: &str| [("nickname".to_owned(), name.to_owned())].into();
+    host.services.set_profile(&ann.id, &named("Bamboo Fan")).await.unwrap();
+    check("bamboo", "", "invalid").await;
+    check("moon", "fan", "invalid").await;
+    check("moon", "", "ok").await;
+    let told = host.services.set_profile(&ann.id, &named("Over the Moon")).await;
+    assert_eq!(told.map_err(|failure| failure.code), Err("invalid".to_owned()));
+    // It outlives the process, sealed like the rest of the profile.
+    let again = host.killed().await;
+    assert_eq!(sign_of(&again, &ann.id).await, ("moon".into(), "moon".into(), true));
+    assert!(holding(host.dir.path(), b"Zebra").is_empty());
+    host.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_forgotten_is_nowhere_and_the_chain_is_whole() {
     let host = Host::new().await;

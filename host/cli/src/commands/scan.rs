@@ -9,30 +9,38 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
+use youji_api::SheetKind;
 use youji_bench::view::View;
-use youji_kiosk::{Host, OpenRequest, Problem};
+use youji_kiosk::{FirstSheet, Host, OpenRequest, Problem};
 use youji_runtime::{EndReason, Update};
 
 /// The picture holds several codes and none was chosen.
 const SEVERAL: u8 = 4;
 /// A code that does not open here.
 const REFUSED: u8 = 5;
+/// The program can't do without something, and nobody said yes.
+const ASKED: u8 = 6;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 opened and unloaded, 1 the picture or the data folder can't be used, 3 no code in the picture,
-            4 several codes and none chosen, 5 the code or its program was refused
+            4 several codes and none chosen, 5 the code or its program was refused,
+            6 the program can't do without something that the visitor must accept first
 
 Examples:
   youji scan photo.jpg
   youji scan photo.jpg --json
-  youji scan several.png --pick 2")]
+  youji scan several.png --pick 2
+  youji scan photo.jpg --accept")]
 pub(crate) struct Arguments {
     /// PNG or JPEG
     picture: PathBuf,
     /// Which code of several, from top to bottom, beginning with 1
     #[arg(long, value_name = "N")]
     pick: Option<usize>,
+    /// The visitor accepts what the program can't do without; otherwise it is printed, and nothing of the program runs
+    #[arg(long)]
+    accept: bool,
     /// Language of the visitor
     #[arg(long, value_name = "BCP47", default_value = "en")]
     language: String,
@@ -67,7 +75,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let scanned = arguments
         .folder
-        .with_host(async |host| scan(&host, &code, &arguments.language).await)?;
+        .with_host(async |host| scan(&host, &code, &arguments.language, arguments.accept).await)?;
     match scanned {
         Ok(scan) => {
             let scan = Scan { decode_us, code, ..scan };
@@ -81,10 +89,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Err(problem) => {
             if arguments.json {
                 out::line(json!({"text": code, "error": problem}));
+            } else if let Some(first) = &problem.first {
+                asked_first(first);
             } else {
                 out::note(format_args!("youji: {problem}"));
             }
-            Ok(ExitCode::from(REFUSED))
+            Ok(ExitCode::from(if problem.first.is_some() { ASKED } else { REFUSED }))
         }
     }
 }
@@ -113,9 +123,25 @@ struct Scan {
     receipt: Value,
 }
 
-async fn scan(host: &Arc<Host>, code: &str, language: &str) -> Result<Result<Scan, Problem>> {
+/// What the visitor would read before the first run.
+fn asked_first(first: &FirstSheet) {
+    let sheet = &first.sheet;
+    out::note(format_args!("{} ({}) can't do without:", sheet.program, sheet.publisher));
+    if let SheetKind::Consent { scopes, .. } = &sheet.kind {
+        for line in scopes {
+            out::note(format_args!("  {}  {}", line.scope, line.reason));
+        }
+    }
+    out::note("Nothing of it has run. With --accept the visitor says yes.");
+}
+
+async fn scan(host: &Arc<Host>, code: &str, language: &str, accept: bool) -> Result<Result<Scan, Problem>> {
     let visitor = host.services().create_visitor(language).await?;
-    let opened = Box::pin(host.open(&visitor.id, OpenRequest::scan(code, language))).await;
+    let request = OpenRequest::scan(code, language);
+    let opened = match accept {
+        true => Box::pin(host.open_accepting(&visitor.id, request)).await,
+        false => Box::pin(host.open(&visitor.id, request)).await,
+    };
     let scan = match opened {
         Err(problem) => Err(problem),
         Ok(opened) => {

@@ -3,14 +3,14 @@
 use super::clock::SteppedClock;
 use super::scenario::{Action, Scenario, Step};
 use super::snapshot::Snapshots;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use youji_api::{Answer, PersonId, ProgramId, Scalar, Sheet, SheetId, SheetKind};
+use youji_api::{Answer, PersonId, ProgramId, Scalar, SessionId, Sheet, SheetId, SheetKind, Ticket};
 use youji_bench::view::{View, Wanted};
-use youji_kiosk::{Host, OpenRequest, Opened, Target};
+use youji_kiosk::{FirstSheet, Host, OpenRequest, Opened, Problem, Target};
 use youji_package::Channel;
 use youji_runtime::{EndReason, Feed, Session, UiEvent};
 use youji_services::NewPerson;
@@ -54,6 +54,15 @@ struct Player<'a> {
     /// Sheets that were answered: a page takes them away itself.
     answered: HashSet<SheetId>,
     own: Option<Own<'a>>,
+    /// A program that can't do without something asks before its first run.
+    first: Option<First>,
+}
+
+/// An opening that waits for the person's yes, and the program that asked for it.
+struct First {
+    sheet: Box<FirstSheet>,
+    request: OpenRequest,
+    asker: Option<(SessionId, Ticket)>,
 }
 
 struct Stage {
@@ -88,6 +97,7 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
                 stages: Vec::new(),
                 answered: HashSet::new(),
                 own,
+                first: None,
             },
         );
     }
@@ -200,7 +210,7 @@ impl Player<'_> {
             Action::Back {} => {
                 let stage = self.stage()?;
                 let event_id = stage.event_id();
-                anyhow::ensure!(stage.session.back(event_id).await.applied, "there is no page to go back to");
+                ensure!(stage.session.back(event_id).await.applied, "there is no page to go back to");
                 Ok(())
             }
             Action::Answer { sheet, accept, chosen } => self.answer(host, sheet, *accept, chosen.as_deref()).await,
@@ -209,7 +219,7 @@ impl Player<'_> {
             Action::ExpectMessage { text } => self.expect_message(host, text).await,
             Action::ExpectBalance { is } => {
                 let balance = host.services().person(&self.id).map_or(0, |person| person.balance);
-                anyhow::ensure!(balance == *is, "expected a balance of {is}, found {balance}");
+                ensure!(balance == *is, "expected a balance of {is}, found {balance}");
                 Ok(())
             }
             Action::Snapshot { name } => {
@@ -233,6 +243,14 @@ impl Player<'_> {
     }
 
     fn stage(&mut self) -> Result<&mut Stage> {
+        if let Some(first) = &self.first {
+            let scopes: Vec<&str> = first.sheet.scopes().collect();
+            bail!(
+                "{} asks for {} before its first run; answer the consent sheet first",
+                first.sheet.program,
+                scopes.join(", ")
+            );
+        }
         self.stages.last_mut().ok_or_else(|| anyhow!("no program is open; open one first"))
     }
 
@@ -240,14 +258,48 @@ impl Player<'_> {
         while let Some(stage) = self.stages.pop() {
             stage.session.close(EndReason::Closed).await;
         }
+        self.first = None;
         let program = match (program, self.own) {
             ("", None) => bail!("name the program's id: {{\"open\": {{\"program\": \"…\"}}}}"),
             ("", Some(own)) => own.program,
             (named, _) => named,
         };
         let code = host.code_for(&ProgramId::from(program), page, scene)?;
-        let opened = Box::pin(host.open(&self.id, OpenRequest::scan(code, &self.language))).await?;
-        self.enter(opened).await
+        self.arrive(host, OpenRequest::scan(code, &self.language), None).await
+    }
+
+    /// Opens it; or keeps it until the person has answered what it asks before its first run. A program that asked for it is told.
+    async fn arrive(&mut self, host: &Arc<Host>, request: OpenRequest, asker: Option<(SessionId, Ticket)>) -> Result<()> {
+        let opened = Box::pin(host.open(&self.id, request.clone())).await;
+        if let Err(Problem { first: Some(sheet), .. }) = opened {
+            self.first = Some(First { sheet, request, asker });
+            return Ok(());
+        }
+        if let Some((session, ticket)) = asker {
+            let told = opened.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str());
+            host.services().opened(session, ticket, told)?;
+        }
+        self.enter(opened?).await
+    }
+
+    async fn answer_first(&mut self, host: &Arc<Host>, mut first: First, accept: bool, chosen: Option<&[String]>) -> Result<()> {
+        if let Some(chosen) = chosen.filter(|_| accept) {
+            let all: Vec<&str> = first.sheet.scopes().collect();
+            let missing = all.iter().find(|scope| !chosen.iter().any(|one| one == *scope));
+            ensure!(
+                missing.is_none(),
+                "the program can't do without {}: accept all of the sheet, or leave",
+                all.join(", ")
+            );
+        }
+        if accept {
+            first.request.accepted = Some(first.sheet.accept(BTreeMap::new()));
+            return Box::pin(self.arrive(host, first.request, first.asker)).await;
+        }
+        if let Some((session, ticket)) = first.asker {
+            host.services().opened(session, ticket, Err(youji_api::codes::DENIED))?;
+        }
+        Ok(())
     }
 
     /// Puts a program on the screen.
@@ -280,16 +332,19 @@ impl Player<'_> {
                 cause: "program".to_owned(),
                 language: self.language.clone(),
                 from_program: Some(from.caller().program.clone()),
+                accepted: None,
             };
-            let opened = Box::pin(host.open(&self.id, request)).await;
-            let told = opened.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str());
-            host.services().opened(from.id(), ticket, told)?;
-            self.enter(opened?).await?;
+            self.arrive(host, request, Some((from.id(), ticket))).await?;
         }
         Ok(())
     }
 
     async fn answer(&mut self, host: &Arc<Host>, kind: &str, accept: bool, chosen: Option<&[String]>) -> Result<()> {
+        if kind == "consent"
+            && let Some(first) = self.first.take()
+        {
+            return self.answer_first(host, first, accept, chosen).await;
+        }
         let session = self.stage()?.session.id();
         let deadline = Instant::now() + PATIENCE;
         let sheet = loop {
@@ -403,7 +458,7 @@ impl Stage {
             event_id: self.event_id(),
         };
         let ack = self.session.ui_event(event).await;
-        anyhow::ensure!(
+        ensure!(
             ack.applied,
             "the program did not take the event: its widget was gone or the session is over"
         );
@@ -431,7 +486,7 @@ impl Stage {
     async fn expect_not(&mut self, text: &str) -> Result<()> {
         // What is under way may still arrive; a moment is enough for what a step before has caused.
         let seen = self.look(Instant::now() + Duration::from_millis(200), |_| false).await?;
-        anyhow::ensure!(
+        ensure!(
             !seen && !self.view.text().contains(text),
             "the page says \"{text}\":\n{}",
             self.view.text()
@@ -452,7 +507,7 @@ fn name_of(sheet: &Sheet) -> &'static str {
 
 fn all_of(sheet: &Sheet) -> Vec<String> {
     match &sheet.kind {
-        SheetKind::Consent { scopes } => scopes.iter().map(|line| line.scope.clone()).collect(),
+        SheetKind::Consent { scopes, .. } => scopes.iter().map(|line| line.scope.clone()).collect(),
         SheetKind::Subscribe { templates, .. } => templates.iter().map(|(name, _)| name.clone()).collect(),
         _ => Vec::new(),
     }

@@ -124,7 +124,7 @@ pub(crate) enum Action {
     Back {},
     /// Answers the open sheet.
     Answer {
-        /// "payment", "consent", "subscribe", "open".
+        /// "payment", "consent", "subscribe", "open", "share"; "consent" also before a first run.
         sheet: String,
         /// Yes or no.
         accept: bool,

@@ -92,6 +92,18 @@ pub(super) fn permissions(package: &Package, imports: &[String], manifest: &str,
                 remedy: "take it out of req_permissions: people are asked for less".to_owned(),
             });
         }
+        if permission.required {
+            findings.push(Finding {
+                rule: "permission-first",
+                weight: Weight::Hint,
+                place: place(manifest, &permission.name),
+                found: format!(
+                    "\"{}\" is required: people are asked for it before they see anything, and who says no never does",
+                    permission.name
+                ),
+                remedy: "leave out \"required\" unless nothing works without it: then they are asked when it is needed".to_owned(),
+            });
+        }
     }
 }
 

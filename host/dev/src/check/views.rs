@@ -81,7 +81,7 @@ async fn open(host: &Arc<Host>, package: &Package, page: &str, language: &str) -
     let code = host
         .code_for(&package.manifest.app_id, page, "")
         .map_err(|problem| problem.detail.clone())?;
-    let opened = Box::pin(host.open(&person.id, OpenRequest::scan(code, language)))
+    let opened = Box::pin(host.open_accepting(&person.id, OpenRequest::scan(code, language)))
         .await
         .map_err(|problem| problem.detail)?;
     opened.session.close(EndReason::Closed).await;

@@ -113,6 +113,7 @@ impl Conditions {
             cause: "link".to_owned(),
             language: self.language.clone(),
             from_program: None,
+            accepted: None,
         })
     }
 }

@@ -44,6 +44,10 @@ export const problems = {
   address: ['This address does not open here', 'It is not the address of a mini-program of this host.', 'Scan the code of a mini-program.'],
 
   // Programs to be opened
+  'consent-first': ['You are asked first', 'The program can’t do without something; nothing of it has run.', 'Open it again and answer the sheet.'],
+  'consent-refused': ['It does not run without this', 'You refused it or took it back: {scopes}. Nothing was opened.', 'Allow it under “Consents”, then open the program again.'],
+  'no-sheet@open': ['This question is over', 'It was answered already, or nothing of it is left. Nothing was opened.', 'Open the program again.'],
+  'too-soon@consent': ['That was very quick', 'An answer that comes at once counts for nothing.', 'Take a look, then answer again.'],
   'no-person': ['Nobody is here yet', 'No person sits at this seat; nothing was opened.', 'Be a visitor, or sign in.'],
   'not-found': ['Not here', 'What you looked for is not on this host, or not any more.', 'Reload the page and look again.'],
   'not-found@open': ['No such mini-program', 'It is not installed on this host; nothing was opened.', 'Ask the staff whether it is still offered.'],

@@ -501,6 +501,7 @@ pub(crate) async fn open(
         },
         language: language.clone(),
         from_program: None,
+        accepted: None,
     };
     let here = open_here(&app, &seat, request, None).await?;
     Ok(Json(opened_json(&app.host, &here, &language)))

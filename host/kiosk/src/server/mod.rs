@@ -10,6 +10,7 @@
 //! | `bucket` | rates |
 //! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
 //! | `chats` | conversations between people |
+//! | `first` | openings that wait for a person's yes |
 //! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
 //! | [`openapi`] | the description of those routes |
 //! | `registry`, `programs` | this host as a registry for others, and the operator's choice of versions |
@@ -22,6 +23,7 @@ mod chats;
 mod codes;
 mod collect;
 mod extract;
+mod first;
 mod frames;
 mod guard;
 mod merchant;

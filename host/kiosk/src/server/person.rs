@@ -35,6 +35,7 @@ pub(crate) fn person_json(host: &Host, person: &Person) -> Value {
         "hasPin": person.has_pin,
         "language": person.language,
         "sign": person.sign,
+        "signChosen": person.sign_chosen,
         "unread": person.unread,
         "chats": host.services.chats_unread(&person.id),
         "last": person.last_message,

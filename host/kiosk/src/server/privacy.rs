@@ -3,7 +3,7 @@
 use super::App;
 use super::extract::Object;
 use super::guard::AtSeat;
-use super::person::{at, program_name};
+use super::person::{at, person_json, program_name};
 use super::visit::complete;
 use crate::host::Host;
 use crate::money::decimal;
@@ -125,6 +125,37 @@ pub(crate) async fn forget(
 
 pub(crate) async fn profile(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({"fields": app.host.services.profile_fields(&seat.person)?})))
+}
+
+/// The pictures that a secret sign may have, with their words.
+pub(crate) async fn signs() -> Json<Value> {
+    let pictures = youji_services::sign::PICTURES.iter();
+    let pictures: Vec<Value> = pictures
+        .map(|(picture, zh, en)| json!({"picture": picture, "word": {"zh": zh, "en": en}}))
+        .collect();
+    Json(json!({"pictures": pictures}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignBody {
+    picture: String,
+    /// The person's own; empty: the picture's.
+    #[serde(default)]
+    word: String,
+}
+
+pub(crate) async fn choose_sign(
+    State(app): State<Arc<App>>,
+    Extension(AtSeat(seat)): Extension<AtSeat>,
+    Object(body): Object<SignBody>,
+) -> Result<Json<Value>, Problem> {
+    complete(async move {
+        app.host.services.choose_sign(&seat.person, &body.picture, &body.word).await?;
+        let person = at(&app, &seat)?;
+        Ok(Json(person_json(&app.host, &person)))
+    })
+    .await
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
 use super::{
-    App, chats, codes, collect, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry, socket, staff,
-    token, visit,
+    App, chats, codes, collect, first, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry, socket,
+    staff, token, visit,
 };
 use crate::problem::Problem;
 use crate::remote;
@@ -75,6 +75,8 @@ fn table() -> Vec<Entry> {
         act("/api/reset", Anyone, post(visit::reset)),
         act("/api/decode", Anyone, post(visit::decode)),
         act("/api/open", Person, post(visit::open)),
+        act("/api/open/answer", Person, post(first::answer)),
+        act("/api/open/sheet", Person, post(first::sheet)),
         read("/api/person", Person, get(person::person)),
         read("/api/person/inbox", Person, get(person::inbox)),
         act("/api/person/inbox/read", Person, post(person::inbox_read)),
@@ -103,6 +105,8 @@ fn table() -> Vec<Entry> {
             get(privacy::profile),
         ),
         act("/api/person/profile", Person, post(privacy::set_profile)),
+        read("/api/person/sign", Person, get(privacy::signs)),
+        act("/api/person/sign", Person, post(privacy::choose_sign)),
         act("/api/person/language", Person, post(person::set_language)),
         act("/api/person/stay", Person, post(visit::stay)),
         read("/C/{code}", Anyone, get(pages::page)),

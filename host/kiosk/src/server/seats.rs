@@ -1,6 +1,7 @@
 //! Who sits at which device, and what they have open.
 
 use super::extract::Token;
+use super::first::Firsts;
 use super::pays::Pays;
 use crate::config::HostConfig;
 use crate::open::Opened;
@@ -35,6 +36,8 @@ pub(crate) struct Seat {
     state: Mutex<State>,
     /// Payments to merchants, without a mini-program.
     pub(crate) pays: Mutex<Pays>,
+    /// Programs that wait for a yes before their first run.
+    pub(crate) firsts: Mutex<Firsts>,
     over: watch::Sender<bool>,
 }
 
@@ -302,6 +305,7 @@ impl Place {
                 over: false,
             }),
             pays: Mutex::default(),
+            firsts: Mutex::default(),
             over: watch::Sender::new(false),
         });
         kept.0.all.lock().insert(token.hash, seat);

@@ -8,7 +8,7 @@ use super::guard::AtSeat;
 use super::net::stopped;
 use super::person::{message_json, program_name, speak, spending_json};
 use super::seats::{Found, Here, Seat};
-use super::visit::{open_here, opened_json};
+use super::visit::{Asker, open_here, opened_json};
 use crate::open::{OpenRequest, Target};
 use crate::problem::Problem;
 use crate::screen::{Screen, ScreenState};
@@ -457,17 +457,15 @@ impl Line<'_> {
             cause: "program".to_owned(),
             language: self.screen.language(),
             from_program: Some(self.session.caller().program.clone()),
+            accepted: None,
         };
-        let (app, seat, from) = (Arc::clone(self.app), Arc::clone(self.seat), self.session.id());
-        // On a task of its own: the program learns what came of it, whether or not this page stays.
-        let opening = tokio::spawn(async move {
-            let here = open_here(&app, &seat, request, Some(from)).await;
-            let told = here.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str());
-            if let Err(failure) = app.host.services.opened(from, ticket, told) {
-                tracing::debug!(code = failure.code, "opened");
-            }
-            here
-        });
+        let (app, seat) = (Arc::clone(self.app), Arc::clone(self.seat));
+        let asker = Asker {
+            session: self.session.id(),
+            ticket,
+        };
+        // Seen through, and the program told what came of it, whether or not this page stays: so it begins now.
+        let opening = tokio::spawn(async move { open_here(&app, &seat, request, Some(asker)).await });
         self.doing.push(Box::pin(async move {
             let here = opening.await.unwrap_or_else(|_| Err(Problem::shutting_down()));
             Done::Opened(here)

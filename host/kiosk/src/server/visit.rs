@@ -2,6 +2,7 @@
 
 use super::App;
 use super::extract::{Object, Picture, clear, token};
+use super::first;
 use super::guard::{AtSeat, at_this_machine};
 use super::net::Peer;
 use super::person::{end_seat, person_json};
@@ -20,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use youji_api::{ProgramId, SessionId, codes};
+use youji_api::{ProgramId, SessionId, Ticket, codes};
 use youji_package::Channel;
 use youji_runtime::EndReason;
 use youji_services::Person;
@@ -264,6 +265,7 @@ pub(crate) async fn open(
             },
             language: language_or(&language, &person.language).to_owned(),
             from_program: None,
+            accepted: None,
         },
     };
     let language = request.language.clone();
@@ -271,25 +273,52 @@ pub(crate) async fn open(
     Ok(Json(opened_json(&app.host, &here, &language)))
 }
 
-/// Opens a program at a seat, and sees it through even if the device goes away meanwhile.
-pub(crate) async fn open_here(app: &Arc<App>, seat: &Arc<Seat>, request: OpenRequest, from: Option<SessionId>) -> Result<Here, Problem> {
+/// The session whose program asked for an opening, and the ticket that it got for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub(crate) session: SessionId,
+    pub(crate) ticket: Ticket,
+}
+
+impl Asker {
+    /// What came of it: an error is the code of why not.
+    pub(crate) fn tell(self, app: &App, opened: Result<(), &str>) {
+        if let Err(failure) = app.host.services.opened(self.session, self.ticket, opened) {
+            tracing::debug!(code = failure.code, "opened");
+        }
+    }
+}
+
+/// Opens a program at a seat, and sees it through even if the device goes away meanwhile. Where the person is asked first, the opening waits
+/// for their answer; whoever asked for it learns what came of it then.
+pub(crate) async fn open_here(app: &Arc<App>, seat: &Arc<Seat>, request: OpenRequest, asker: Option<Asker>) -> Result<Here, Problem> {
     let (app, seat) = (Arc::clone(app), Arc::clone(seat));
     complete(async move {
         let _waiting = seat.wait();
-        let code = match &request.target {
-            Target::Code(text) => Some(text.clone()),
-            Target::Card { card, .. } => card.code.clone(),
-            Target::Page { .. } => None,
-        };
-        let opened = Box::pin(app.host.open(&seat.person, request)).await?;
-        let here = Here::new(opened, from, code);
-        if let Err(problem) = seat.add(here.clone(), app.host.config.limits.sessions_per_seat) {
-            here.session.close(EndReason::Reset).await;
-            return Err(problem);
+        let opened = open_now(&app, &seat, request.clone(), asker.map(|asker| asker.session)).await;
+        if let Err(Problem { first: Some(first), .. }) = &opened {
+            first::wait(&app, &seat, (**first).clone(), request, asker);
+        } else if let Some(asker) = asker {
+            asker.tell(&app, opened.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str()));
         }
-        Ok(here)
+        opened
     })
     .await
+}
+
+async fn open_now(app: &Arc<App>, seat: &Arc<Seat>, request: OpenRequest, from: Option<SessionId>) -> Result<Here, Problem> {
+    let code = match &request.target {
+        Target::Code(text) => Some(text.clone()),
+        Target::Card { card, .. } => card.code.clone(),
+        Target::Page { .. } => None,
+    };
+    let opened = Box::pin(app.host.open(&seat.person, request)).await?;
+    let here = Here::new(opened, from, code);
+    if let Err(problem) = seat.add(here.clone(), app.host.config.limits.sessions_per_seat) {
+        here.session.close(EndReason::Reset).await;
+        return Err(problem);
+    }
+    Ok(here)
 }
 
 /// `Opened` of the protocol, as things stand now.

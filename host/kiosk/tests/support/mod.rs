@@ -65,10 +65,22 @@ pub fn package_as(id: &str, name: &str, key: &PublisherKey, callers: &[&str]) ->
 
 /// The same in a version.
 pub fn package_of(id: &str, name: &str, key: &PublisherKey, callers: &[&str], version: u32) -> Vec<u8> {
-    let permissions: Vec<Value> = ["payment", "storage", "navigation", "clock", "log", "identity", "identity.nickname"]
+    package_requiring(id, name, key, callers, version, &[])
+}
+
+/// The same, which can't do without these.
+pub fn package_requiring(id: &str, name: &str, key: &PublisherKey, callers: &[&str], version: u32, required: &[&str]) -> Vec<u8> {
+    let usual = ["payment", "storage", "navigation", "clock", "log", "identity", "identity.nickname"];
+    let mut permissions: Vec<Value> = usual
         .iter()
+        .filter(|name| !required.contains(name))
         .map(|name| json!({"name": name, "reason": "For a test"}))
         .collect();
+    permissions.extend(
+        required
+            .iter()
+            .map(|name| json!({"name": name, "reason": format!("For {name}"), "required": true})),
+    );
     let manifest = json!({
         "app_id": id, "name": name, "short_name": name, "description": "For tests.",
         "icons": [{"src": "common/icon.svg", "sizes": "48x48"}],

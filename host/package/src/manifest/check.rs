@@ -188,6 +188,20 @@ impl Check {
         }
     }
 
+    /// true or false; absent: false.
+    pub(crate) fn flag(&mut self, object: &Object<'_>, name: &str, remedy: &str) -> Option<bool> {
+        match object.get(name) {
+            None => Some(false),
+            Some(Node {
+                value: Json::Flag(flag), ..
+            }) => Some(*flag),
+            Some(node) => {
+                self.fail(node.line, &object.member(name), "true or false", &node.value.describe(), remedy);
+                None
+            }
+        }
+    }
+
     pub(crate) fn object<'a>(&mut self, node: &'a Node, path: String, remedy: &str) -> Option<Object<'a>> {
         match &node.value {
             Json::Object(members) => Some(Object {

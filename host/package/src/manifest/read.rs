@@ -327,7 +327,7 @@ fn accent(check: &mut Check, root: &Object<'_>) -> Option<Option<String>> {
 
 fn permission(check: &mut Check, node: &Node, path: String) -> Option<Permission> {
     let object = check.object(node, path, "write {\"name\": \"payment\", \"reason\": \"To pay for your order\"}")?;
-    check.only(&object, &["name", "reason"]);
+    check.only(&object, &["name", "reason", "required"]);
     let known: Vec<String> = grammar::permissions().collect();
     let expected = format!("one of {}", known.join(", "));
     let near = object.get("name").and_then(|node| match &node.value {
@@ -358,10 +358,37 @@ fn permission(check: &mut Check, node: &Node, path: String) -> Option<Permission
         Some(name) if grammar::needs_reason(name) => check.text(&object, "reason", &rule),
         _ => check.optional_text(&object, "reason", &rule).map(Option::unwrap_or_default),
     };
+    let required = required(check, &object, name.as_deref());
     Some(Permission {
         name: name?,
         reason: reason?,
+        required: required?,
     })
+}
+
+/// Only what a person is asked for can be asked before the first run: a payment has a sheet each time, storage none at all.
+fn required(check: &mut Check, object: &Object<'_>, name: Option<&str>) -> Option<bool> {
+    let required = check.flag(
+        object,
+        "required",
+        "write true where the program can't do without it, or leave it out",
+    )?;
+    if let Some(node) = object.get("required")
+        && let Some(name) = name
+        && required
+        && !grammar::is_asked(name)
+    {
+        let asked: Vec<String> = grammar::permissions().filter(|name| grammar::is_asked(name)).collect();
+        check.fail(
+            node.line,
+            &object.member("required"),
+            &format!("true only for what a person is asked for: {}", asked.join(", ")),
+            &format!("true for {name:?}"),
+            "leave it out: nobody is asked for this one before the first run",
+        );
+        return None;
+    }
+    Some(required)
 }
 
 fn name(check: &mut Check, object: &Object<'_>) -> Option<String> {

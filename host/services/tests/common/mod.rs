@@ -313,6 +313,7 @@ pub fn requested() -> Requested {
     let texts = |zh: &str, en: &str| BTreeMap::from([("zh".to_owned(), zh.to_owned()), ("en".to_owned(), en.to_owned())]);
     Requested {
         permissions: all.into_iter().map(permission).collect(),
+        required: Vec::new(),
         collections: vec![
             rule("menu", &[Everyone], &[Staff]),
             rule("orders", &[Owner, Staff], &[Owner, Staff]),
