@@ -2,13 +2,10 @@
 
 import { h, fill, token } from './dom.js';
 import { t, money } from './i18n.js';
-import { api, asProblem } from './api.js';
+import { api } from './api.js';
 import { dialog, btn, form, toast } from './ui.js';
-import { Sheets } from './sheet.js';
+import { agree } from './agree.js';
 import { person, setPerson } from './store.js';
-
-// What the person can put right on the sheet; anything else ends it.
-const STAYS = new Set(['denied', 'limit', 'too-soon', 'unreachable']);
 
 /** Gives true once it was given, false for no. */
 export async function giveMoney(id, { members, group }) {
@@ -45,24 +42,9 @@ function choose({ members, group }) {
 async function askFor(id, gift) {
   const sheet = await api.chatSheet(id, gift);
   const clientId = token();
-  return new Promise((resolve, reject) => {
-    const sheets = new Sheets({ shown: true, socket: { send: (frame) => answer(frame) } });
-    const answer = async ({ accepted, pin }) => {
-      if (!accepted) return resolve(false);
-      try {
-        const given = await api.chatGive(id, { clientId, sheet: sheet.id, gift, pin });
-        sheets.gone(sheet.id);
-        if (person()) setPerson({ ...person(), balance: given.balance });
-        toast({ symbol: 'check', title: t('gift.done', { amount: money(sheet.amount, sheet.currency) }), tone: 'good' });
-        resolve(true);
-      } catch (error) {
-        const problem = asProblem(error);
-        if (STAYS.has(problem.code)) return sheets.open(sheet, { code: problem.code, fields: problem.fields, detail: problem.more });
-        sheets.gone(sheet.id);
-        reject(problem);
-      }
-    };
-    sheets.open(sheet);
-  });
+  const given = await agree(sheet, (answer) => api.chatGive(id, { clientId, gift, ...answer }));
+  if (!given) return false;
+  if (person()) setPerson({ ...person(), balance: given.balance });
+  toast({ symbol: 'check', title: t('gift.done', { amount: money(sheet.amount, sheet.currency) }), tone: 'good' });
+  return true;
 }
-

@@ -17,6 +17,7 @@ import { EngineRoom } from './engine.js';
 import { showReceipt } from './receipt.js';
 import { watchWedge } from './wedge.js';
 import { askFirst, openFirst } from './first.js';
+import { giveTo, isPacketLink, isReceiveCode, openPacket } from './between.js';
 import { isPaymentCode, payCode, payFor } from './pay.js';
 import { Idle } from './idle.js';
 import { showChats, chatNews } from './chats.js';
@@ -155,7 +156,7 @@ function showSession(session) {
   drawStage();
 }
 
-const inbox = () => showInbox((program, page) => openPage(program, page), (id) => named(state.programs.find((program) => program.id === id)?.name) || id || '');
+const inbox = () => showInbox((program, page) => openPage(program, page));
 
 const chatWays = {
   openCard: (chat, number) => openFirst(() => api.chatOpen(chat, number)).then((opened) => opened && adopt(opened)),
@@ -185,6 +186,8 @@ async function openCode(code, { how, ms } = {}) {
   if (running) return showSession(running);
   if (isPaymentCode(code)) return pay(() => payCode(code));
   if (isInvitation(code)) return join(code.trim());
+  if (isReceiveCode(code)) return pay(() => giveTo(code.trim()));
+  if (isPacketLink(code)) return pay(() => openPacket(code.trim()));
   await open({ code }, { how, decodeMs: ms });
 }
 
@@ -459,6 +462,11 @@ async function boot() {
     const code = location.href;
     history.replaceState(null, '', '/');
     join(code).catch(showProblem);
+  }
+  const between = [isReceiveCode, isPacketLink].some((is) => is(location.href)) && location.href;
+  if (between) {
+    history.replaceState(null, '', '/');
+    openCode(between).catch(showProblem);
   }
   const link = /^\/P\/([a-z0-9_]+)$/.exec(location.pathname);
   if (link) {

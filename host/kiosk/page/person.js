@@ -8,6 +8,7 @@ import { dialog, btn, form, problemBox, empty, skeleton, confirm, busy } from '.
 import { signPicture } from './art.js';
 import { showMe } from './me.js';
 import { showPrivacy } from './privacy.js';
+import { showBetween } from './between.js';
 import { showCode } from './pay.js';
 import { showCounter } from './staff.js';
 import { person, setPerson } from './store.js';
@@ -74,7 +75,7 @@ export function personCard({ inbox, chats, leave }) {
     'section',
     { class: 'person-card', 'aria-label': t('bar.person') },
     h('div', { class: 'person-top' }, h('div', {}, h('p', { class: 'person-name' }, h('bdi', { text: who.name }), who.visitor ? h('span', { class: 'tag', text: t('me.visitor') }) : null), h('p', { class: 'person-balance-label', text: t('me.balance') }), h('p', { class: 'person-balance', text: money(who.balance, who.currency) })), signBox(who)),
-    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('chat', t('chat.title'), chats, who.chats || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), who.roles?.length ? entry('shop', t('till.entry'), showCounter) : null, entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
+    h('div', { class: 'card-entries' }, entry('inbox', t('me.inbox'), inbox, who.unread || 0), entry('chat', t('chat.title'), chats, who.chats || 0), entry('qr', t('me.pay'), () => showCode(showFailure)), who.roles?.length ? entry('shop', t('till.entry'), showCounter) : null, entry('receipt', t('me.receipts'), showReceipts), entry('shield', t('me.consents'), showPrivacy), entry('gift', t('between.entry'), () => showBetween(showFailure)), entry('leave', t(who.visitor ? 'me.leave' : 'me.sign-out'), leave)),
   );
 }
 
@@ -99,7 +100,7 @@ async function panel(title, load, draw, none) {
 }
 
 /** Messages, newest first; opening one marks it read. */
-export function showInbox(openPage, programName) {
+export function showInbox(openPage) {
   return panel(
     t('me.inbox'),
     async () => (await api.inbox(0)).messages.sort((a, b) => b.sequence - a.sequence),
@@ -113,8 +114,9 @@ export function showInbox(openPage, programName) {
           h(
             'li',
             { class: ['row-item', !message.read && 'unread'] },
-            h('div', { class: 'row-words' }, h('p', { class: 'row-title', dir: 'auto' }, message.title, message.read ? null : h('span', { class: 'tag accent', text: t('me.new') })), h('p', { text: message.text, dir: 'auto' }), h('p', { class: 'row-note', text: `${programName(message.program)} · ${moment(message.at)}` })),
-            message.program && programName(message.program)
+            h('div', { class: 'row-words' }, h('p', { class: 'row-title', dir: 'auto' }, message.title, message.read ? null : h('span', { class: 'tag accent', text: t('me.new') })), h('p', { text: message.text, dir: 'auto' }), h('p', { class: 'row-note', text: `${named(message.name) || message.program} · ${moment(message.at)}` })),
+            // What the host itself says belongs to no program: those have no ":" in their ids.
+            message.program && !message.program.includes(':')
               ? btn(t('me.open'), () => {
                   it.close();
                   openPage(message.program, message.page);

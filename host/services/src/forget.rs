@@ -24,6 +24,7 @@ impl Services {
     /// "failed" when it could not be made durable; then repeat it. A visitor, whom no screen leads to any more, is tried again once a
     /// second until it succeeds, and at the next start.
     pub async fn forget(&self, id: &PersonId) -> Result<Erased, Failure> {
+        self.stop_receiving(id);
         let forgotten = self.forget_once(id).await;
         match &forgotten {
             Ok(_) => drop(self.leaving.lock().remove(id)),

@@ -22,6 +22,7 @@
 //! | `profile`, `audit` | what a person says about themselves; every use of it and of money, in a chain |
 //! | [`trade`] | merchants' own servers: keys, payment intents, notifications |
 //! | `consent`, `sheets`, `sessions`, `outcomes` | what is asked of people, where, and what came of it |
+//! | [`between`] | money from one person to another, by the code that they show, or a red packet behind a link |
 //! | [`chat`] | conversations between people, cards and red packets in them |
 //! | `first` | what a program can't do without, before its first run |
 //! | `opening` | one program opens a page of another |
@@ -33,6 +34,7 @@ mod acts;
 mod allowance;
 mod apply;
 mod audit;
+pub mod between;
 mod blob;
 pub mod books;
 mod caps;

@@ -101,6 +101,8 @@ pub struct Services {
     pub(crate) leaving: Mutex<BTreeSet<PersonId>>,
     /// Codes that people present to merchants.
     pub(crate) presented: Mutex<crate::trade::presented::Codes>,
+    /// Codes that people show to be given money.
+    pub(crate) receiving: Mutex<crate::between::Receiving>,
     /// What may be paid with a tap only.
     pub(crate) spends: Mutex<crate::spending::Book>,
     /// Memory-hard hashes at once.
@@ -173,6 +175,7 @@ impl Services {
             strangers: Mutex::default(),
             leaving: Mutex::default(),
             presented: Mutex::default(),
+            receiving: Mutex::default(),
             spends: Mutex::default(),
             hashing: Semaphore::new(2),
             compacting: Compacting::default(),

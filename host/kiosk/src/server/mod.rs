@@ -11,6 +11,7 @@
 //! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
 //! | `chats` | conversations between people |
 //! | `first` | openings that wait for a person's yes |
+//! | `between` | money from one person to another |
 //! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
 //! | [`openapi`] | the description of those routes |
 //! | `registry`, `programs` | this host as a registry for others, and the operator's choice of versions |
@@ -18,6 +19,7 @@
 //! | `token` | tokens for publishers' own servers |
 //! | `socket`, `frames` | the session socket |
 
+mod between;
 mod bucket;
 mod chats;
 mod codes;

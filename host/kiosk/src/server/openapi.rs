@@ -3,7 +3,14 @@
 use serde_json::{Map, Value, json};
 
 /// Which routes it describes: those whose path begins with one of these.
-pub const DESCRIBED: [&str; 3] = ["/v1/", "/api/payments/", "/api/operator/merchants"];
+pub const DESCRIBED: [&str; 6] = [
+    "/v1/",
+    "/api/payments/",
+    "/api/receive",
+    "/api/transfers",
+    "/api/packets",
+    "/api/operator/merchants",
+];
 
 const DECIMAL: &str = r"^[0-9]{1,12}(\.[0-9]{1,2})?$";
 
@@ -59,7 +66,7 @@ const fn moves(path: &'static str, id: &'static str, body: &'static str, says: &
     }
 }
 
-const OPERATIONS: [Operation; 19] = [
+const OPERATIONS: [Operation; 27] = [
     read("/v1/openapi.json", "description", "", "Any", "This description."),
     read(
         "/v1/balance",
@@ -178,6 +185,78 @@ const OPERATIONS: [Operation; 19] = [
         "Any",
         "The payer disputes what is held: it is not released by time.",
     ),
+    act(
+        "/api/receive",
+        "receive",
+        "seat",
+        "Nothing",
+        "Receive",
+        "A fresh code with which others give the person at the seat money, for half an hour; an older one is good for nothing from now on.",
+    ),
+    act(
+        "/api/receive/end",
+        "receiveEnd",
+        "seat",
+        "Nothing",
+        "Any",
+        "The person puts it away.",
+    ),
+    act(
+        "/api/transfers/sheet",
+        "getTransferSheet",
+        "seat",
+        "Transfer",
+        "Any",
+        "The sheet that the host draws for a transfer to whoever shows that code.",
+    ),
+    Operation {
+        idempotent: true,
+        ..act(
+            "/api/transfers",
+            "transfer",
+            "seat",
+            "GiveTransfer",
+            "Given",
+            "The person's yes: who showed the code has the money at once.",
+        )
+    },
+    act(
+        "/api/packets/sheet",
+        "getPacketSheet",
+        "seat",
+        "Packet",
+        "Any",
+        "The sheet that the host draws for a red packet.",
+    ),
+    Operation {
+        idempotent: true,
+        ..act(
+            "/api/packets",
+            "sendPacket",
+            "seat",
+            "GivePacket",
+            "Given",
+            "The person's yes: a red packet for whoever has its address, for a day; the rest comes back.",
+        )
+    },
+    read(
+        "/api/packets/{id}",
+        "getPacket",
+        "seat",
+        "PacketSeen",
+        "A red packet, as the person at the seat sees it.",
+    ),
+    Operation {
+        idempotent: true,
+        ..act(
+            "/api/packets/{id}/claim",
+            "claimPacket",
+            "seat",
+            "",
+            "Share",
+            "Takes a share: one for each person, the same when asked again.",
+        )
+    },
     read(
         "/api/operator/merchants",
         "listMerchants",
@@ -211,6 +290,11 @@ fn schemas() -> Value {
         &["at", "status"],
     );
     let mode = json!({"type": "string", "enum": ["pay", "escrow", "deposit"]});
+    let sheet = json!({"type": "string", "pattern": "^[0-9a-f]{16}$"});
+    let pin = json!({"type": "string", "pattern": "^([0-9]{4,12})?$"});
+    let note = text(60);
+    let transfer = json!({"to": {"type": "string", "maxLength": 200, "description": "The code's letters, or its address"}, "amount": decimal, "note": note});
+    let packet = json!({"amount": decimal, "shares": {"type": "integer", "minimum": 1, "maximum": 100}, "random": flag, "note": note});
     json!({
         "Any": {"type": "object"},
         "Problem": object(json!({"type": text(64), "title": text(200), "status": {"type": "integer"}, "detail": text(2_000), "code": text(64),
@@ -256,6 +340,17 @@ fn schemas() -> Value {
             "pin": {"type": "string", "pattern": "^([0-9]{4,12})?$"}, "spending": decimal}), &["amount", "currency"]),
         "Paid": object(json!({"state": text(32), "receipt": text(64), "document": text(8_192), "balance": decimal, "currency": currency, "before": flag}),
             &["state", "receipt", "document"]),
+        "Nothing": closed(json!({}), &[]),
+        "Receive": object(json!({"code": text(64), "address": text(200), "inMs": {"type": "integer"}}), &["code", "address", "inMs"]),
+        "Transfer": closed(transfer.clone(), &["to", "amount"]),
+        "GiveTransfer": closed(json!({"sheet": sheet, "pin": pin, "gift": closed(transfer, &["to", "amount"])}), &["sheet", "gift"]),
+        "Packet": closed(packet.clone(), &["amount", "shares"]),
+        "GivePacket": closed(json!({"sheet": sheet, "pin": pin, "gift": closed(packet, &["amount", "shares"])}), &["sheet", "gift"]),
+        "Given": object(json!({"id": text(64), "state": text(32), "receipt": text(64), "document": text(8_192), "balance": decimal, "currency": currency,
+            "before": flag, "address": text(200)}), &["id", "state", "receipt", "document", "balance", "currency", "before"]),
+        "PacketSeen": object(json!({"by": text(64), "note": text(60), "shares": {"type": "integer"}, "claimed": {"type": "integer"},
+            "share": {"type": ["string", "null"]}, "currency": currency, "own": flag, "open": flag, "until": moment}), &["shares", "claimed", "open"]),
+        "Share": object(json!({"share": decimal, "balance": decimal, "currency": currency}), &["share", "balance", "currency"]),
         "Pin": closed(json!({"pin": {"type": "string", "pattern": "^([0-9]{4,12})?$"}}), &[]),
         "Key": object(json!({"publisher": text(64), "merchant": text(64), "name": named(64), "revoke": text(64)}), &["publisher"]),
     })

@@ -51,6 +51,12 @@ pub(crate) fn program_name(host: &Host, program: &ProgramId) -> Names {
     if let Some(merchant) = MerchantId::of_program(program) {
         return host.services.merchant_name(&merchant);
     }
+    // What the host itself says: no program has a ":" in its name.
+    match program.as_str() {
+        youji_services::between::BETWEEN => return Names::new("转账和红包", "Transfers"),
+        "host:chat" => return Names::new("聊天", "Chats"),
+        _ => {}
+    }
     let listed = host
         .registry
         .list()

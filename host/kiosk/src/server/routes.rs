@@ -1,8 +1,8 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
 use super::{
-    App, chats, codes, collect, first, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry, socket,
-    staff, token, visit,
+    App, between, chats, codes, collect, first, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry,
+    socket, staff, token, visit,
 };
 use crate::problem::Problem;
 use crate::remote;
@@ -129,6 +129,16 @@ fn table() -> Vec<Entry> {
         act("/api/chats/{id}/sheet", Person, post(chats::sheet)),
         act("/api/chats/{id}/give", Person, post(chats::give)),
         act("/api/chats/{id}/claim", Person, post(chats::claim)),
+        read("/T/{code}", Anyone, get(pages::page)),
+        read("/R/{code}", Anyone, get(pages::page)),
+        act("/api/receive", Person, post(between::receive)),
+        act("/api/receive/end", Person, post(between::receive_end)),
+        act("/api/transfers", Person, post(between::transfer)),
+        act("/api/transfers/sheet", Person, post(between::transfer_sheet)),
+        act("/api/packets", Person, post(between::packet)),
+        act("/api/packets/sheet", Person, post(between::packet_sheet)),
+        read("/api/packets/{id}", Person, get(between::packet_seen)),
+        act("/api/packets/{id}/claim", Person, post(between::packet_claim)),
         act("/api/codes/scan", Person, post(codes::scan)),
         act("/api/codes/present", Person, post(codes::present)),
         read("/api/codes/presented", Person, get(codes::presented)),

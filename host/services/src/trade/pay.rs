@@ -330,7 +330,7 @@ impl Services {
 }
 
 /// Whether the payer can't afford the transfers.
-fn too_poor(state: &State, transfers: &[Transfer], at: u64) -> Result<bool, Failure> {
+pub(crate) fn too_poor(state: &State, transfers: &[Transfer], at: u64) -> Result<bool, Failure> {
     match state.ledger.check(transfers, at).fault() {
         None => {}
         // A merchant's account that is not open yet is opened by the same entry; what the payer has is looked at below.
