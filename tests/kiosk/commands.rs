@@ -187,7 +187,7 @@ fn codes_are_drawn_so_that_they_can_be_read() {
 
 #[test]
 fn scenarios_play_as_they_say() {
-    for name in ["order-paid-and-ready", "payment-declined", "two-people"] {
+    for name in ["order-paid-and-ready", "payment-declined", "two-people", "friends-at-lunch"] {
         let file = format!("examples/scenarios/{name}.json");
         let output = run(&["drive", &file, "--json"]);
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));

@@ -4,6 +4,7 @@ mod clock;
 mod player;
 mod scenario;
 mod snapshot;
+mod talk;
 
 pub(crate) use clock::SteppedClock;
 pub(crate) use player::{Outcome, Own, play};

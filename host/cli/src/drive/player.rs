@@ -14,15 +14,16 @@ use youji_kiosk::{FirstSheet, Host, OpenRequest, Opened, Problem, Target};
 use youji_package::Channel;
 use youji_runtime::{EndReason, Feed, Session, UiEvent};
 use youji_services::NewPerson;
+use youji_services::chat::ChatId;
 
 /// Of every person of a scenario who is no visitor; their host is gone after the run.
-const PIN: &str = "2468";
+pub(super) const PIN: &str = "2468";
 /// How long something that is expected may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// How long nothing must come until a view counts as settled.
 const QUIET: Duration = Duration::from_millis(150);
 /// How long to wait between two looks at something that sends no update.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What came of a scenario.
 #[derive(Debug, Serialize)]
@@ -46,9 +47,9 @@ pub(crate) struct Outcome {
     pub(crate) receipts: Vec<serde_json::Value>,
 }
 
-struct Player<'a> {
-    id: PersonId,
-    language: String,
+pub(super) struct Player<'a> {
+    pub(super) id: PersonId,
+    pub(super) language: String,
     /// What is open; the last one is on the screen, opened by the one below it.
     stages: Vec<Stage>,
     /// Sheets that were answered: a page takes them away itself.
@@ -56,6 +57,10 @@ struct Player<'a> {
     own: Option<Own<'a>>,
     /// A program that can't do without something asks before its first run.
     first: Option<First>,
+    /// The conversation that they came into last.
+    pub(super) chat: Option<ChatId>,
+    /// Lines that they said.
+    pub(super) said: u64,
 }
 
 /// An opening that waits for the person's yes, and the program that asked for it.
@@ -98,9 +103,15 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
                 answered: HashSet::new(),
                 own,
                 first: None,
+                chat: None,
+                said: 0,
             },
         );
     }
+    let known: BTreeMap<String, PersonId> = players
+        .iter()
+        .map(|(name, player)| ((*name).to_owned(), player.id.clone()))
+        .collect();
     let mut outcome = Outcome {
         name: scenario.name.clone(),
         seed: scenario.seed,
@@ -116,11 +127,27 @@ pub(crate) async fn play(host: &Arc<Host>, scenario: &Scenario, clock: &SteppedC
         let begun = Instant::now();
         if let Action::WaitMs(ms) = step.action {
             clock.advance(ms);
+        } else if let Action::Meet { with, title } = &step.action {
+            let by = known.get(&step.who).ok_or_else(|| anyhow!("nobody is called {}", step.who))?;
+            let others = with
+                .iter()
+                .map(|name| known.get(name).cloned().ok_or_else(|| anyhow!("nobody is called {name}")));
+            let others: Vec<PersonId> = others.collect::<Result<_>>()?;
+            let chat = super::talk::meet(host, by, &others, title.as_deref()).await?;
+            for (_, player) in players
+                .iter_mut()
+                .filter(|(name, _)| **name == step.who || with.iter().any(|one| one == *name))
+            {
+                player.chat = Some(chat.clone());
+            }
         } else {
             let player = players
                 .get_mut(step.who.as_str())
                 .ok_or_else(|| anyhow!("nobody is called {}", step.who))?;
-            let played = Box::pin(player.act(host, step, &mut outcome)).await;
+            let played = match Box::pin(player.talk(host, &step.action, &known)).await {
+                Some(talked) => talked,
+                None => Box::pin(player.act(host, step, &mut outcome)).await,
+            };
             played.with_context(|| format!("step {} of {} ({}): {:?}", index + 1, scenario.steps.len(), step.who, step.action))?;
         }
         outcome.step_us.push(u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX));
@@ -238,7 +265,8 @@ impl Player<'_> {
                 }
                 Ok(())
             }
-            Action::WaitMs(_) => Ok(()),
+            // Played before anybody acts, or in a conversation.
+            _ => Ok(()),
         }
     }
 
@@ -259,17 +287,24 @@ impl Player<'_> {
             stage.session.close(EndReason::Closed).await;
         }
         self.first = None;
-        let program = match (program, self.own) {
-            ("", None) => bail!("name the program's id: {{\"open\": {{\"program\": \"…\"}}}}"),
-            ("", Some(own)) => own.program,
-            (named, _) => named,
-        };
-        let code = host.code_for(&ProgramId::from(program), page, scene)?;
+        let code = host.code_for(&ProgramId::from(self.named(program)?), page, scene)?;
         self.arrive(host, OpenRequest::scan(code, &self.language), None).await
     }
 
+    /// The program of that id; the project's own where none is named.
+    pub(super) fn named<'n>(&self, program: &'n str) -> Result<&'n str>
+    where
+        Self: 'n,
+    {
+        match (program, self.own) {
+            ("", None) => bail!("name the program's id: {{\"program\": \"…\"}}"),
+            ("", Some(own)) => Ok(own.program),
+            (named, _) => Ok(named),
+        }
+    }
+
     /// Opens it; or keeps it until the person has answered what it asks before its first run. A program that asked for it is told.
-    async fn arrive(&mut self, host: &Arc<Host>, request: OpenRequest, asker: Option<(SessionId, Ticket)>) -> Result<()> {
+    pub(super) async fn arrive(&mut self, host: &Arc<Host>, request: OpenRequest, asker: Option<(SessionId, Ticket)>) -> Result<()> {
         let opened = Box::pin(host.open(&self.id, request.clone())).await;
         if let Err(Problem { first: Some(sheet), .. }) = opened {
             self.first = Some(First { sheet, request, asker });
@@ -507,6 +542,8 @@ fn name_of(sheet: &Sheet) -> &'static str {
 
 fn all_of(sheet: &Sheet) -> Vec<String> {
     match &sheet.kind {
+        // The first of the conversations that the sheet offers.
+        SheetKind::Share { chats, .. } => chats.first().map(|chat| chat.chat.clone()).into_iter().collect(),
         SheetKind::Consent { scopes, .. } => scopes.iter().map(|line| line.scope.clone()).collect(),
         SheetKind::Subscribe { templates, .. } => templates.iter().map(|(name, _)| name.clone()).collect(),
         _ => Vec::new(),

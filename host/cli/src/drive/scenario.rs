@@ -157,6 +157,60 @@ pub(crate) enum Action {
         /// Letters, digits, "-" and "_".
         name: String,
     },
+    /// Begins a conversation; each of the others comes in by an invitation, and it is the one that all of them speak in from now on.
+    Meet {
+        /// Who comes in.
+        with: Vec<String>,
+        /// Of a group; without one it is a conversation of two.
+        #[serde(default)]
+        title: Option<String>,
+    },
+    /// Says something in the conversation.
+    Say {
+        /// Words.
+        text: String,
+    },
+    /// Sends a page of a program as a card.
+    SendCard {
+        /// Its id; the project's own unless told.
+        #[serde(default)]
+        program: String,
+        /// Path of the page; home unless told.
+        #[serde(default)]
+        page: String,
+        /// Such as "T7".
+        #[serde(default)]
+        scene: String,
+    },
+    /// Opens the newest card.
+    OpenCard {},
+    /// Gives somebody in the conversation money, in minor units.
+    Give {
+        /// Which person.
+        to: String,
+        /// More than nothing.
+        amount: u64,
+        /// May be empty.
+        #[serde(default)]
+        note: String,
+    },
+    /// Sends a red packet, in minor units.
+    SendPacket {
+        /// All shares together.
+        amount: u64,
+        /// How many.
+        shares: u32,
+        /// May be empty.
+        #[serde(default)]
+        note: String,
+    },
+    /// Takes a share of the newest red packet.
+    Claim {},
+    /// Reads this in the conversation, within five seconds.
+    ExpectLine {
+        /// A part of a line.
+        text: String,
+    },
     /// Leaves the program.
     Close {},
     /// Nothing happens for so long on the scenario's clock.
