@@ -319,7 +319,16 @@ async function walk(name, language, scheme, t, pages) {
 
 /** A conversation with something of each kind in it. */
 async function talk(page, other, language, shot) {
-  const ask = (who, path, body) => who.evaluate(async ([path, body]) => (await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).json(), [path, body]);
+  const ask = (who, path, body) =>
+    who.evaluate(
+      async ([path, body]) => {
+        const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+        const said = await answer.text();
+        if (!answer.ok) throw new Error(`${path}: ${said}`);
+        return said && JSON.parse(said);
+      },
+      [path, body],
+    );
   const entry = () => page.locator('.card-entry').nth(1).click();
   await entry();
   await page.locator('.panel .empty').waitFor();
@@ -335,7 +344,8 @@ async function talk(page, other, language, shot) {
   await shot(page, 'chat-alone');
   await page.locator('.chat-panel .dialog-head .icon-btn').click();
 
-  const { id } = await ask(other, '/api/chats', { title: both('午饭群', 'Lunch')(language) });
+  const title = both('午饭群', 'Lunch')(language);
+  const { id } = await ask(other, '/api/chats', { title });
   const { code: letters } = await ask(other, `/api/chats/${id}/invite`, {});
   await ask(page, '/api/chats/join', { code: letters });
   const said = both(['今天吃什么？', '红烧牛肉面已经好了，来取餐吧。位子在窗边，七号桌。'], ['What is for lunch today?', 'The beef noodles are ready. Come and get them: the table by the window, number seven.'])(language);
@@ -343,9 +353,11 @@ async function talk(page, other, language, shot) {
   await ask(page, `/api/chats/${id}/say`, { clientId: 'p', text: both('马上来！', 'On my way!')(language) });
   const [program] = (await page.evaluate(async () => (await fetch('/api/state')).json())).programs;
   await ask(other, `/api/chats/${id}/say`, { clientId: 'c', card: { program: program.id } });
-  await page.locator('.chat-row').first().waitFor();
+  // The list is drawn anew as they arrive: the one that was there first is not the one that is looked for.
+  const row = page.locator('.chat-row').filter({ hasText: title }).filter({ has: page.locator('.count') });
+  await row.waitFor();
   await shot(page, 'chats');
-  await page.locator('.chat-row').first().click();
+  await row.click();
   await page.locator('.chat-card').waitFor();
   await shot(page, 'chat');
   await page.locator('.chat-compose .icon-btn').nth(1).click();

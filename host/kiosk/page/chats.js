@@ -18,10 +18,13 @@ export function showChats(ways) {
   const body = h('div', { class: 'panel-body' }, skeleton(4));
   const it = dialog({ title: t('chat.title'), className: 'panel' }, body);
   const go = (id) => showChat(id, { ...ways, left: () => it.open && draw() });
+  let asked = 0;
   const draw = async () => {
+    const turn = ++asked;
     try {
       const all = await api.chats();
-      if (!it.open) return;
+      // Answers may overtake one another: only the last question's is as new as what was told.
+      if (!it.open || turn !== asked) return;
       fill(
         body,
         h('div', { class: 'chat-ways' }, btn(t('chat.new'), () => begin(go), { tone: 'primary', symbol: 'plus', busyWhile: false }), btn(t('chat.have-code'), () => enterCode({ joined: (id) => (draw(), go(id)) }), { symbol: 'key', busyWhile: false })),
@@ -32,7 +35,7 @@ export function showChats(ways) {
         all.blocked.length ? blockedList(all.blocked, draw) : null,
       );
     } catch (error) {
-      if (it.open) fill(body, problemBox(asProblem(error), btn(t('retry'), draw)));
+      if (it.open && turn === asked) fill(body, problemBox(asProblem(error), btn(t('retry'), draw)));
     }
   };
   const ends = [onMail('chat', draw), onMail('gap', draw)];

@@ -2,6 +2,7 @@
 
 use crate::draft::{DRAFT, draft};
 use crate::fields::{Fields, Scalar};
+use crate::handlers::Handlers;
 use crate::wire::Tree;
 use std::borrow::Cow;
 
@@ -39,9 +40,6 @@ pub struct Element<M> {
     size: usize,
     on: Handlers<M>,
 }
-
-/// What handlers make of an event, by their ids; the lowest is 1.
-pub(crate) type Handlers<M> = Vec<(u32, Box<On<M>>)>;
 
 /// Name of a widget, an attribute or an event: nearly always one of the SDK's.
 pub(crate) type Name = Cow<'static, str>;
@@ -84,7 +82,7 @@ impl<M> Element<M> {
         Element {
             node: draft(|draft| draft.add(&kind)),
             size: 1,
-            on: Vec::new(),
+            on: Handlers::NONE,
         }
     }
 
@@ -118,7 +116,7 @@ impl<M> Element<M> {
     pub(crate) fn listen(&mut self, event: &'static str, on: On<M>) {
         let id = draft(|draft| draft.listen(self.node, &Cow::Borrowed(event)));
         if id != 0 {
-            self.on.push((id, Box::new(on)));
+            self.on.add(id, on);
         }
     }
 
@@ -126,11 +124,7 @@ impl<M> Element<M> {
     pub(crate) fn adopt(&mut self, mut child: Element<M>) {
         draft(|draft| draft.adopt(self.node, child.node));
         self.size += child.size;
-        if self.on.is_empty() {
-            self.on = std::mem::take(&mut child.on);
-        } else {
-            self.on.append(&mut child.on);
-        }
+        self.on.join(child.on.take());
     }
 
     /// How many nodes it has, itself among them.
@@ -141,7 +135,7 @@ impl<M> Element<M> {
     /// The view as it crosses the boundary, and its handlers.
     pub(crate) fn flatten(mut self) -> (Tree, Handlers<M>) {
         let tree = draft(|draft| draft.take()).tree_of(self.node);
-        (tree, std::mem::take(&mut self.on))
+        (tree, self.on.take())
     }
 }
 
@@ -191,7 +185,7 @@ mod tests {
                     };
                 }
                 for one in handlers.by_ref().take(node.handlers as usize) {
-                    let (_, on) = on.iter().find(|(id, _)| *id == one.id).expect("every handler has its message");
+                    let on = on.find(one.id).expect("every handler has its message");
                     line += &format!(" {}→{}", text(one.event), on.message(Fields::new()).expect("all send"));
                 }
                 line

@@ -36,6 +36,7 @@ pub mod element;
 pub mod event;
 mod export;
 pub mod fields;
+mod handlers;
 #[cfg(any(test, all(target_arch = "wasm32", feature = "allocator")))]
 mod heap;
 pub mod host;

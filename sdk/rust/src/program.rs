@@ -4,9 +4,10 @@ use crate::bindings::youji::miniapp::types::{Event, Field, SavedState};
 use crate::codes::Phase;
 use crate::ctx::Ctx;
 use crate::draft::{Draft, Sizes, draft};
-use crate::element::{Element, Handlers};
+use crate::element::Element;
 use crate::event::{Happening, Launch, Outcome, Saved};
 use crate::fields::Fields;
+use crate::handlers::Handlers;
 use crate::host::Handle;
 use crate::wire::Tree;
 
@@ -64,7 +65,7 @@ impl<P: Program> Instance<P> {
         let mut instance = Instance {
             program,
             ctx,
-            handlers: Vec::new(),
+            handlers: Handlers::NONE,
             sizes: None,
         };
         instance.settle();
@@ -80,8 +81,8 @@ impl<P: Program> Instance<P> {
     /// The contract's `event`.
     pub fn event(&mut self, event: Event) {
         let message = if event.handler != 0 {
-            let handler = self.handlers.iter().find(|(id, _)| *id == event.handler);
-            handler.and_then(|(_, on)| on.message(Fields(event.fields)))
+            let handler = self.handlers.find(event.handler);
+            handler.and_then(|on| on.message(Fields(event.fields)))
         } else if event.code == "completed" {
             self.ctx.answer(event).map_or_else(|outcome| self.program.outcome(*outcome), Some)
         } else if event.code == "changed" {
@@ -99,7 +100,7 @@ impl<P: Program> Instance<P> {
     /// The contract's `view`.
     pub fn view(&mut self) -> Tree {
         // Those of the last view go first: both at once would take twice the memory for good.
-        self.handlers = Vec::new();
+        self.handlers = Handlers::NONE;
         match self.sizes {
             Some(sizes) => draft(|draft| draft.reserve(sizes)),
             None => draft(Draft::attempt),
