@@ -16,7 +16,10 @@ fn main() -> Result<(), Problem> {
         &sdk.join("rust/src"),
         &sdk.join("wit"),
         &sdk.join("templates"),
-        &sdk.join("js"),
+        &sdk.join("js/lib"),
+        &sdk.join("js/templates"),
+        &sdk.join("js/vendor"),
+        &sdk.join("js/package.json"),
         &here.join("carried"),
     ] {
         println!("cargo::rerun-if-changed={}", watched.display());
@@ -36,28 +39,32 @@ fn main() -> Result<(), Problem> {
             _ => carried.push((format!("rust/src/{name}"), path)),
         }
     }
-    for (name, path) in below(&sdk.join("js"))? {
-        if !name.starts_with("target/") {
-            carried.push((format!("js/{name}"), path));
-        }
+    for (name, path) in below(&sdk.join("js/lib"))? {
+        carried.push((format!("js/lib/{name}"), path));
     }
+    for name in ["js/package.json", "js/vendor/LICENCES", "js/vendor/SHA256SUMS"] {
+        carried.push((name.to_owned(), sdk.join(name)));
+    }
+    let modules = ["js/vendor/engine.wasm", "js/vendor/compiler.wasm"].map(|name| (name.to_owned(), sdk.join(name)));
     carried.sort();
     let mut templates = below(&sdk.join("templates"))?;
     templates.retain(|(name, _)| name.contains('/'));
+    let script_templates = below(&sdk.join("js/templates"))?;
 
     let mut code = String::new();
-    list(
-        &mut code,
-        "SDK",
-        "Every file of the SDK, by its path below the SDK's folder, except the manifest.",
-        &carried,
-    )?;
-    list(
-        &mut code,
-        "TEMPLATES",
-        "Every file of the templates, by template and path.",
-        &templates,
-    )?;
+    for (name, doc, files) in [
+        (
+            "SDK",
+            "Every text of the SDK, by its path below the SDK's folder, except the manifest.",
+            &carried,
+        ),
+        ("TEMPLATES", "Every file of the templates, by template and path.", &templates),
+        ("SCRIPT_TEMPLATES", "The same of those in TypeScript.", &script_templates),
+    ] {
+        list(&mut code, name, doc, ("&str", "include_str!"), files)?;
+    }
+    let doc = "Every WebAssembly module of the SDK, by its path there.";
+    list(&mut code, "MODULES", doc, ("&[u8]", "include_bytes!"), &modules)?;
     std::fs::write(out.join("carried.rs"), code)?;
     Ok(())
 }
@@ -115,10 +122,11 @@ fn below(folder: &Path) -> Result<Vec<(String, PathBuf)>, Problem> {
     Ok(found)
 }
 
-fn list(code: &mut String, name: &str, doc: &str, files: &[(String, PathBuf)]) -> std::fmt::Result {
-    writeln!(code, "/// {doc}\npub(crate) const {name}: &[(&str, &str)] = &[")?;
+/// A constant with the content of those files, of that type, by that macro.
+fn list(code: &mut String, name: &str, doc: &str, (of, include): (&str, &str), files: &[(String, PathBuf)]) -> std::fmt::Result {
+    writeln!(code, "/// {doc}\npub(crate) const {name}: &[(&str, {of})] = &[")?;
     for (name, path) in files {
-        writeln!(code, "    ({name:?}, include_str!({path:?})),")?;
+        writeln!(code, "    ({name:?}, {include}({path:?})),")?;
     }
     writeln!(code, "];")
 }

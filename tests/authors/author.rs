@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use youji_tests::kiosk::youji;
+use youji_tests::script;
 
 /// Somebody at a machine.
 pub(crate) struct Author {
@@ -61,6 +62,7 @@ impl Author {
             .args(arguments)
             .current_dir(dir)
             .env("XDG_DATA_HOME", self.path("home"))
+            .env(script::FOLDER, script::folder())
             .env("CARGO_NET_OFFLINE", "true")
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("CARGO")
@@ -75,6 +77,14 @@ impl Author {
     /// A new project from a template; its folder.
     pub(crate) fn project(&self, name: &str, template: &str) -> PathBuf {
         self.youji(self.folder.path(), &["new", name, "--template", template]).ok();
+        self.path(name)
+    }
+
+    /// The same in TypeScript, with the engine at hand.
+    pub(crate) fn script(&self, name: &str, template: &str) -> PathBuf {
+        script::engine();
+        self.youji(self.folder.path(), &["new", name, "--lang", "ts", "--template", template])
+            .ok();
         self.path(name)
     }
 }

@@ -5,5 +5,6 @@ mod check;
 mod elsewhere;
 mod recorded;
 mod refused;
+mod script;
 mod templates;
 mod tutorial;

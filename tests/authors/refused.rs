@@ -1,6 +1,6 @@
 //! What goes wrong on an author's way, and what they read then: what was expected, what came, what to do.
 
-use crate::author::{Author, replace};
+use crate::author::{Author, Said, replace};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -30,6 +30,12 @@ fn a_project_that_can_not_be_made() {
     for one in ["blog", "chat, counter, form, shop"] {
         assert!(said.err.contains(one), "{one:?} is not in: {}", said.err);
     }
+    check(
+        &author,
+        &here,
+        &["new", "tea", "--lang", "ts", "--template", "chat"],
+        &["there is no template \"chat\" in TypeScript", "counter, shop"],
+    );
     author.project("tea", "counter");
     check(
         &author,
@@ -102,6 +108,28 @@ fn a_machine_on_which_something_is_missing() {
     assert!(
         code == Some(1) && said.contains("NO  cargo") && said.contains("https://rustup.rs"),
         "{said}"
+    );
+
+    // A program in TypeScript needs none of them.
+    let script = author.script("cafe", "counter");
+    for arguments in [&["build"][..], &["doctor"]] {
+        let mut command = author.command(&script, arguments);
+        let said: Said = command
+            .env("PATH", format!("{rustc}:{cargo}"))
+            .output()
+            .expect("youji starts")
+            .into();
+        said.ok();
+    }
+    // Unless its SDK is not whole.
+    let engine = script.join(".youji/sdk/js/vendor/SHA256SUMS");
+    std::fs::remove_file(&engine).expect("removed");
+    std::fs::write(script.join("src/main.ts"), "export default 1;\n").expect("written");
+    check(
+        &author,
+        &script,
+        &["build"],
+        &["js/vendor/SHA256SUMS", "No such file", ".youji/sdk", "unpacks the SDK again"],
     );
 
     // A dependency that only a network has.

@@ -1,4 +1,4 @@
-//! The tutorial is true: its commands and files, taken out of the page and carried out in an empty folder, lead to a paid order at a kiosk.
+//! The tutorials are true: their commands and files, taken out of the page and carried out in an empty folder, lead to a paid order at a kiosk.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use youji_tests::kiosk::{Kiosk, workspace, youji};
+use youji_tests::script;
 
 /// What the page says, in its order.
 #[derive(Debug)]
@@ -51,12 +52,16 @@ fn steps(page: &str) -> Result<Vec<Step>> {
 }
 
 /// Runs a script where the last one ended, and tells where it ended itself.
-fn run(script: &str, at: &Path, home: &Path) -> Result<PathBuf> {
+fn run(commands: &str, at: &Path, home: &Path, engine: Option<&Path>) -> Result<PathBuf> {
     let program = youji();
     let folder = program.parent().context("youji is in a folder")?;
     let path = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new("sh")
-        .args(["-e", "-c", &format!("{script}\npwd")])
+    let mut shell = Command::new("sh");
+    if let Some(folder) = engine {
+        shell.env(script::FOLDER, folder);
+    }
+    let output = shell
+        .args(["-e", "-c", &format!("{commands}\npwd")])
         .current_dir(at)
         .env("PATH", format!("{}:{path}", folder.display()))
         .env("XDG_DATA_HOME", home)
@@ -66,7 +71,7 @@ fn run(script: &str, at: &Path, home: &Path) -> Result<PathBuf> {
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(
         output.status.success(),
-        "{script}\nsaid:\n{said}\n{}",
+        "{commands}\nsaid:\n{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(PathBuf::from(said.lines().last().unwrap_or_default()))
@@ -74,7 +79,20 @@ fn run(script: &str, at: &Path, home: &Path) -> Result<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tutorial_leads_to_a_paid_order() -> Result<()> {
-    let page = std::fs::read_to_string(workspace().join("sdk/docs/src/tutorial.md"))?;
+    check("tutorial.md", None).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tutorial_in_typescript_leads_to_a_paid_order() -> Result<()> {
+    let begun = Instant::now();
+    let engine = tokio::task::spawn_blocking(script::engine).await?;
+    eprintln!("{:>7.1} s  the script engine, once", begun.elapsed().as_secs_f64());
+    check("typescript.md", Some(engine)).await
+}
+
+/// Follows a page, and prints how long each step took.
+async fn check(page: &str, engine: Option<PathBuf>) -> Result<()> {
+    let page = std::fs::read_to_string(workspace().join("sdk/docs/src").join(page))?;
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("home");
     let mut here = folder.path().join("work");
@@ -89,11 +107,11 @@ async fn the_tutorial_leads_to_a_paid_order() -> Result<()> {
                 std::fs::write(&path, text)?;
                 name.display().to_string()
             }
-            Step::Commands(script) => {
-                let (at, own) = (here.clone(), home.clone());
-                let text = script.clone();
-                here = tokio::task::spawn_blocking(move || run(&text, &at, &own)).await??;
-                script.trim().replace('\n', "; ")
+            Step::Commands(commands) => {
+                let (at, own, engine) = (here.clone(), home.clone(), engine.clone());
+                let text = commands.clone();
+                here = tokio::task::spawn_blocking(move || run(&text, &at, &own, engine.as_deref())).await??;
+                commands.trim().replace('\n', "; ")
             }
             Step::Kiosk(command) => {
                 ensure!(

@@ -4,7 +4,7 @@ use crate::{out, place};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -38,6 +38,14 @@ impl Work {
         let project = Project::find(&self.dir)?;
         project.ensure_sdk(&place::user_folder()?)?;
         Ok(project)
+    }
+
+    /// Folder of the SDK that a project looks for in its own.
+    ///
+    /// # Errors
+    /// It can't be put there.
+    pub(crate) fn sdk(&self, project: &Project) -> Result<Option<PathBuf>> {
+        Ok(project.ensure_sdk(&place::user_folder()?)?)
     }
 
     /// Where the key is.
@@ -102,18 +110,30 @@ pub(crate) fn default_key() -> Result<PathBuf> {
 pub(crate) fn build(project: &Project, key: &PublisherKey, quiet: bool) -> Result<Built> {
     let bar = spinner(quiet);
     let out = project.out();
-    let built = youji_dev::build(
-        &project.dir,
-        &Options::new(&project.root, &out, key),
-        &mut |progress| match progress {
-            Progress::AddingTarget(target) => bar.set_message(format!("Adding Rust's target {target}")),
-            Progress::Compiling(krate) => bar.set_message(format!("Compiling {krate}")),
-            Progress::Packing(program) => bar.set_message(format!("Signing {program}")),
-            Progress::Unchanged(_) | Progress::Built(_) => {}
-        },
-    );
+    let options = Options::new(&project.root, &out, key);
+    let built = youji_dev::build(&project.dir, &options, &mut |progress| shown(&bar, progress));
     bar.finish_and_clear();
     built.context("the mini-program was not built")
+}
+
+/// Makes what is made once on a machine for programs in TypeScript, with a line of progress.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn engine(sdk: &Path, quiet: bool) -> Result<()> {
+    let bar = spinner(quiet);
+    let made = youji_dev::script::prepare(sdk, &mut |progress| shown(&bar, progress));
+    bar.finish_and_clear();
+    made.context("the script engine is not ready")
+}
+
+fn shown(bar: &ProgressBar, progress: Progress<'_>) {
+    match progress {
+        Progress::AddingTarget(target) => bar.set_message(format!("Adding Rust's target {target}")),
+        Progress::Compiling(krate) => bar.set_message(format!("Compiling {krate}")),
+        Progress::Packing(program) => bar.set_message(format!("Signing {program}")),
+        Progress::Unchanged(_) | Progress::Built(_) => {}
+    }
 }
 
 /// The project's manifest.

@@ -1,6 +1,6 @@
 //! Running cargo and rustup.
 
-use crate::{BuildError, Progress};
+use crate::BuildError;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -18,18 +18,12 @@ pub(crate) enum Profile {
     Publish,
     /// Quick to build again, with names and line numbers; defined here, so that a workspace need not know it.
     Develop,
-    /// The script engine, as its own workspace defines it.
-    Engine,
-    /// What strips types: it runs on this machine.
-    Compiler,
 }
 
 impl Profile {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Profile::Publish => &["--profile", "miniprogram"],
-            Profile::Engine => &["--profile", "engine", "--locked"],
-            Profile::Compiler => &["--profile", "compiler", "--locked"],
             Profile::Develop => &[
                 "--profile",
                 "miniprogram-dev",
@@ -51,9 +45,6 @@ const OUTPUT: usize = 64 << 10;
 /// Rust's default of 1 MiB would be most of a small program's memory. Not whole pages: what is in use of most stacks then shares a page
 /// with the constants that follow.
 const STACK_BYTES: u32 = (128 << 10) + (3 << 9);
-
-/// Calls within calls of a script are calls within calls of its engine. Zeros until they are used.
-const ENGINE_STACK_BYTES: u32 = 2 << 20;
 
 /// A compiled program.
 pub(crate) struct Compiled {
@@ -245,17 +236,8 @@ pub(crate) fn compile(
 /// What is published has the same bytes on every machine: no path of this one in panic locations.
 fn flags(root: &Path, profile: Profile) -> String {
     let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}")];
-    match profile {
-        Profile::Develop => return flags.remove(0),
-        Profile::Compiler => return String::new(),
-        // Randomness is a capability; what asks for it below the SDK is told that there is none.
-        Profile::Engine => {
-            flags = vec![
-                format!("-Clink-arg=-zstack-size={ENGINE_STACK_BYTES}"),
-                "--cfg=getrandom_backend=\"unsupported\"".to_owned(),
-            ]
-        }
-        Profile::Publish => {}
+    if profile == Profile::Develop {
+        return flags.remove(0);
     }
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
@@ -267,55 +249,6 @@ fn flags(root: &Path, profile: Profile) -> String {
         flags.push(format!("--remap-path-prefix={}=/sdk", sdk.display()));
     }
     flags.join("\u{1f}")
-}
-
-/// Builds one package of a workspace of ours, and gives its file.
-pub(crate) fn tool_of(
-    root: &Path,
-    target_dir: &Path,
-    name: &str,
-    profile: Profile,
-    progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<PathBuf, BuildError> {
-    let cargo = cargo();
-    let mut build = command(&cargo, root);
-    build.args(["build", "--color", "never"]).args(profile.arguments());
-    if profile == Profile::Engine {
-        build.args(["--target", TARGET]);
-    }
-    build.args(["--package", name, "--target-dir"]).arg(target_dir);
-    build.env("CARGO_ENCODED_RUSTFLAGS", flags(root, profile));
-    let mut child = build
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| tool(&cargo, error))?;
-    let mut said = String::new();
-    let lines = child.stderr.take().into_iter().flat_map(|err| BufReader::new(err).lines());
-    for line in lines.map_while(Result::ok) {
-        if let Some(krate) = line.trim_start().strip_prefix("Compiling ") {
-            let krate = krate.split(' ').next().unwrap_or(krate);
-            progress(Progress::Compiling(&format!("the script engine, once: {krate}")));
-        }
-        said.push_str(&line);
-        said.push('\n');
-    }
-    if !child.wait().map_err(|error| tool(&cargo, error))?.success() {
-        return Err(BuildError::Compile {
-            program: "the script engine".to_owned(),
-            output: format!(
-                "{}\nIt is built once on this machine, from sources that cargo fetches: that needs a network the first time.",
-                tail(&said)
-            ),
-        });
-    }
-    Ok(match profile {
-        Profile::Engine => target_dir
-            .join(TARGET)
-            .join("engine")
-            .join(format!("{}.wasm", name.replace('-', "_"))),
-        _ => target_dir.join("compiler").join(name),
-    })
 }
 
 fn artifacts(stdout: impl Read) -> Vec<(PathBuf, PathBuf)> {

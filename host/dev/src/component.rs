@@ -40,7 +40,7 @@ pub fn imports(component: &[u8]) -> Result<Vec<String>, BuildError> {
         .keys()
         .map(|key| resolve.name_world_key(key))
         .collect();
-    // A script engine's own text is no capability.
+    // By which a script engine says why it ends: no capability.
     names.retain(|name| !types_only(name) && !name.starts_with("youji:script/"));
     names.sort();
     Ok(names)

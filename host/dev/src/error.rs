@@ -49,6 +49,14 @@ pub enum BuildError {
         /// Cargo's own words, at most 64 KiB from the end.
         output: String,
     },
+    /// The script engine does not load the SDK.
+    #[error(
+        "the SDK is not whole: {output}\nRemove the project's .youji/sdk and the folder that it leads to; the next build unpacks it again"
+    )]
+    Sdk {
+        /// What it said.
+        output: String,
+    },
     /// The module can't become a component.
     #[error("the compiled module is no mini-program: {0}. Export it with youji_sdk::export! and import nothing beside the SDK")]
     Component(String),

@@ -52,6 +52,14 @@ impl Project {
         self.root.join("target").join("youji")
     }
 
+    /// Where compiled code of it is kept: of programs in TypeScript it is the engine's, and the same for all of them.
+    pub fn compiled(&self) -> PathBuf {
+        match self.dir.join(sdk::LINK).canonicalize() {
+            Ok(sdk) if self.is_script() => script::tools_folder(&sdk).join("compiled"),
+            _ => self.out().join("compiled"),
+        }
+    }
+
     /// Puts the SDK where the project looks for it, if it does. Gives its folder.
     ///
     /// # Errors

@@ -47,10 +47,12 @@ pub enum NewError {
     #[error("{} exists already. Choose another name, or remove it", .0.display())]
     Taken(PathBuf),
     /// No such template.
-    #[error("there is no template \"{name}\". Choose one of: {}", .known.join(", "))]
+    #[error("there is no template \"{name}\" {language}. Choose one of: {}", .known.join(", "))]
     Template {
         /// As it came.
         name: String,
+        /// In which language.
+        language: Language,
         /// Those that there are.
         known: Vec<&'static str>,
     },
@@ -72,6 +74,15 @@ pub enum Language {
     Rust,
     /// Run by the script engine.
     TypeScript,
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Language::Rust => "in Rust",
+            Language::TypeScript => "in TypeScript",
+        })
+    }
 }
 
 /// What is made.
@@ -113,11 +124,12 @@ pub fn templates_in(language: Language) -> Vec<&'static str> {
 }
 
 /// Path, from the template's name on, and text of each file.
-fn template_files(language: Language) -> Box<dyn Iterator<Item = (&'static str, &'static str)>> {
-    match language {
-        Language::Rust => Box::new(sdk::TEMPLATES.iter().copied()),
-        Language::TypeScript => Box::new(sdk::script_templates()),
-    }
+fn template_files(language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let files = match language {
+        Language::Rust => sdk::TEMPLATES,
+        Language::TypeScript => sdk::SCRIPT_TEMPLATES,
+    };
+    files.iter().copied()
 }
 
 /// Makes a project that builds with `youji build` alone.
@@ -144,7 +156,7 @@ pub fn create_in(language: Language, new: &NewProject<'_>) -> Result<Created, Ne
     let known = templates_in(language);
     if !known.contains(&new.template) {
         let name = new.template.to_owned();
-        return Err(NewError::Template { name, known });
+        return Err(NewError::Template { name, language, known });
     }
     if !new.parent.is_dir() {
         return Err(NewError::Parent(new.parent.to_owned()));
@@ -281,7 +293,7 @@ youji publish    # sign it and put it into the local registry
 youji serve      # the kiosk, which opens it
 ```
 
-`manifest.json` says what the program is and what it may ask for; `src/main.ts` is the program. The first build on a machine makes the
-script engine, which takes minutes and needs a network. Editors find the types through `tsconfig.json`; `npx tsc` checks them, if you
-have Node.
+`manifest.json` says what the program is and what it may ask for; `src/main.ts` is the program. Nothing but `youji` is needed, and no
+network: the build takes the types out and checks none. Editors find them through `tsconfig.json`; `npx -p typescript@5 tsc` checks them,
+if you have Node.
 ";

@@ -8,7 +8,7 @@ mod carried {
     include!(concat!(env!("OUT_DIR"), "/carried.rs"));
 }
 
-pub(crate) use carried::TEMPLATES;
+pub(crate) use carried::{SCRIPT_TEMPLATES, TEMPLATES};
 
 const MANIFEST: &str = include_str!("../carried/Cargo.toml.in");
 /// Of the SDK; a project's programs run on every host of the same major version.
@@ -44,12 +44,15 @@ pub fn unpack(home: &Path) -> Result<PathBuf, BuildError> {
     // Whole or not at all, whoever else unpacks at this moment.
     let partial = parent.join(format!(".{VERSION}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&partial);
-    for (name, text) in files() {
+    let put = |name: &str, bytes: &[u8]| {
         let path = partial.join(name);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(wrong)?;
-        }
-        std::fs::write(&path, text).map_err(wrong)?;
+        std::fs::create_dir_all(path.parent().unwrap_or(&partial)).and_then(|()| std::fs::write(&path, bytes))
+    };
+    for (name, text) in files() {
+        put(name, text.as_bytes()).map_err(wrong)?;
+    }
+    for (name, bytes) in carried::MODULES {
+        put(name, bytes).map_err(wrong)?;
     }
     match std::fs::rename(&partial, &folder) {
         Ok(()) => Ok(folder),
@@ -82,12 +85,6 @@ pub fn link(project: &Path, home: &Path) -> Result<PathBuf, BuildError> {
     Ok(sdk)
 }
 
-/// Path, from the template's name on, and text of each file of the templates in TypeScript.
-pub(crate) fn script_templates() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let files = carried::SDK.iter();
-    files.filter_map(|(name, text)| Some((name.strip_prefix("js/templates/")?, *text)))
-}
-
 /// Version of the SDK in a folder, from its manifest; none if it holds no SDK.
 pub fn version_in(folder: &Path) -> Option<String> {
     let manifest = std::fs::read_to_string(folder.join("rust/Cargo.toml")).ok()?;
@@ -95,6 +92,7 @@ pub fn version_in(folder: &Path) -> Option<String> {
     Some(line.trim_end_matches('"').to_owned())
 }
 
+/// The texts; one of them holds the digests of the modules.
 fn files() -> impl Iterator<Item = (&'static str, String)> {
     let manifest = MANIFEST
         .replace("{{version}}", VERSION)

@@ -1,4 +1,5 @@
-//! An author at work: edits, broken edits, edits that change the state's shape, a trap, a recording. For real: files, cargo, a host, a page.
+//! An author at work: edits, broken edits, edits that change the state's shape, a trap, a recording. For real: files, cargo or the script
+//! engine, a host, a page.
 //!
 //! The short form plays a few edits; `YOUJI_EDITS=200 cargo test -p youji-dev --test simulator` the long one. The seed is printed, and
 //! `YOUJI_SEED` repeats it.
@@ -21,8 +22,84 @@ use youji_runtime::Compiler;
 /// Nothing here is measured; a slow machine only must not hang for ever.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What the author writes in, and how the same thing is said in it.
+#[derive(Clone, Copy)]
+struct Language {
+    language: scaffold::Language,
+    /// Both halves of a program.
+    files: (&'static str, &'static str),
+    source: fn(u32, u32, &str) -> (String, String),
+    /// Does not compile; the number stands in what the compiler says about the first line.
+    broken: fn(u32) -> String,
+    /// At which column.
+    column: u32,
+    /// Stops the second tap.
+    boom: &'static str,
+    /// What is said of it when the next version begins.
+    stopped: &'static str,
+    /// A line that is reached at the launch, and what it becomes to stop there.
+    launch: (&'static str, &'static str),
+}
+
+const RUST: Language = Language {
+    language: scaffold::Language::Rust,
+    files: ("src/lib.rs", "src/part.rs"),
+    source: in_rust,
+    broken: |version| format!("compile_error!(\"broken {version}\");"),
+    column: 1,
+    boom: "assert!(self.0 < 2, \"boom\");",
+    stopped: "stopped",
+    launch: (
+        "let saved = saved.filter",
+        "panic!();\n#[allow(unreachable_code)]\nlet saved = saved.filter",
+    ),
+};
+
+const TYPESCRIPT: Language = Language {
+    language: scaffold::Language::TypeScript,
+    files: ("src/main.ts", "src/part.ts"),
+    source: in_typescript,
+    broken: |version| format!("enum \"broken {version}\";"),
+    column: 6,
+    boom: "if (model >= 1) throw new Error(\"boom\");",
+    stopped: "Error: boom",
+    launch: ("const count =", "throw new Error(\"at once\"); const count ="),
+};
+
+/// The same program in TypeScript; the name of an export keeps halves of two versions apart.
+fn in_typescript(version: u32, schema: u32, more: &str) -> (String, String) {
+    let main = format!(
+        r#"import {{ number, program }} from "youji";
+import {{ widgets }} from "youji/widgets";
+import {{ words{version} }} from "./part";
+const {{ button, page, stack, text }} = widgets<"more">();
+export default program<number, "more">({{
+    schema: {schema},
+    init(_launch, saved) {{
+        const count = typeof saved === "number" ? saved : 0;
+        return count;
+    }},
+    update(model) {{
+        {more}
+        return model + 1;
+    }},
+    view(model) {{
+        const count: string = `count ${{number(model)}}`;
+        return page(
+            {{ title: "lib {version}" }},
+            stack({{}}, text({{ text: words{version}() }}), text({{ text: count }}), button({{ label: "More", onTap: "more" }})),
+        );
+    }},
+    save: (model) => model,
+}});
+"#
+    );
+    let part = format!("export function words{version}(): string {{\n    return \"part {version}\";\n}}\n");
+    (main, part)
+}
+
 /// A program that says in two places which version it is, and does not compile from halves of two. What it keeps depends on `schema`.
-fn source(version: u32, schema: u32, more: &str) -> (String, String) {
+fn in_rust(version: u32, schema: u32, more: &str) -> (String, String) {
     let lib = format!(
         r#"mod part;
 use youji_sdk::text::number;
@@ -61,23 +138,25 @@ youji_sdk::export!(App);
 struct Author {
     project: Project,
     manifest: Value,
+    language: Language,
 }
 
 impl Author {
-    fn new(parent: &Path) -> Author {
-        let created = scaffold::create(&NewProject {
+    fn new(language: Language, parent: &Path, home: &Path) -> Author {
+        let new = NewProject {
             name: "tea-house",
             template: "counter",
             id: None,
             parent,
-            home: parent,
-        })
-        .expect("a new project");
+            home,
+        };
+        let created = scaffold::create_in(language.language, &new).expect("a new project");
         let project = Project::find(&created.folder).expect("a project");
         let manifest = std::fs::read(project.dir.join("manifest.json")).expect("a manifest");
         let author = Author {
             project,
             manifest: serde_json::from_slice(&manifest).expect("JSON"),
+            language,
         };
         author.write("i18n/en.json", "{}");
         author.save(0, 1, "");
@@ -89,12 +168,13 @@ impl Author {
     }
 
     fn save(&self, version: u32, schema: u32, more: &str) {
-        let (lib, part) = source(version, schema, more);
+        let (lib, part) = (self.language.source)(version, schema, more);
         let mut manifest = self.manifest.clone();
         manifest["name"] = format!("name {version}").into();
         self.write("manifest.json", &manifest.to_string());
-        self.write("src/part.rs", &part);
-        self.write("src/lib.rs", &lib);
+        let (first, second) = self.language.files;
+        self.write(second, &part);
+        self.write(first, &lib);
     }
 }
 
@@ -284,12 +364,28 @@ fn number(name: &str, otherwise: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_author_edits_breaks_and_records() {
     let folder = tempfile::tempdir().expect("a folder");
-    let author = Author::new(folder.path());
+    check(RUST, folder.path(), folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_author_does_the_same_in_typescript() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Kept between runs: what is made once on a machine.
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/typescript");
+    std::fs::create_dir_all(&home).expect("a folder");
+    check(TYPESCRIPT, folder.path(), &home).await;
+}
+
+async fn check(language: Language, folder: &Path, home: &Path) {
+    let author = Author::new(language, folder, home);
+    let cache = author.project.compiled();
+    let first = language.files.0;
     let mut config = HostConfig {
         address: ([127, 0, 0, 1], 0).into(),
         compiler: Compiler::InProcess,
         language: "en".to_owned(),
-        ..HostConfig::new(folder.path().join("data"))
+        compiled: Some(cache.clone()),
+        ..HostConfig::new(folder.join("data"))
     };
     let listener = Server::bind(&mut config).await.expect("a port");
     let address = format!("localhost:{}", config.address.port());
@@ -314,13 +410,13 @@ async fn an_author_edits_breaks_and_records() {
         let before = page.run;
         match if version <= 3 { u64::from(version - 1) } else { dice.roll(3) } {
             0 => {
-                author.write("src/lib.rs", &format!("compile_error!(\"broken {version}\");"));
+                author.write(first, &(language.broken)(version));
                 let wanted = format!("broken {version}");
                 page.until("the compiler's words", |page| {
                     page.build["phase"] == "failed" && page.build["message"].as_str().is_some_and(|text| text.contains(&wanted))
                 })
                 .await;
-                assert_eq!(page.build["places"][0], "src/lib.rs:1:1", "{}", page.build);
+                assert_eq!(page.build["places"][0], format!("{first}:1:{}", language.column), "{}", page.build);
                 assert_eq!((page.run, page.version), (before, Some(good)), "the last good one stays");
                 continue;
             }
@@ -348,7 +444,7 @@ async fn an_author_edits_breaks_and_records() {
     }
 
     breaks(&author, &mut page).await;
-    plays_again(&author, &mut page, folder.path()).await;
+    plays_again(&author, &mut page, &cache).await;
 
     working.abort();
     server.stop().await;
@@ -356,9 +452,11 @@ async fn an_author_edits_breaks_and_records() {
 
 /// A trap says file and line; a new version without it begins fresh and says why.
 async fn breaks(author: &Author, page: &mut Page) {
-    author.save(2_000_001, 9, "assert!(self.0 < 2, \"boom\");");
+    let language = author.language;
+    let (first, second) = language.files;
+    author.save(2_000_001, 9, language.boom);
     page.until("the version that breaks", |page| page.version == Some(2_000_001)).await;
-    let (lib, _) = source(2_000_001, 9, "assert!(self.0 < 2, \"boom\");");
+    let (lib, _) = (language.source)(2_000_001, 9, language.boom);
     let line = lib.lines().position(|line| line.contains("boom")).expect("it is there") + 1;
     while page.ended.is_null() {
         let run = page.run;
@@ -367,26 +465,23 @@ async fn breaks(author: &Author, page: &mut Page) {
     let fault = page.ended["fault"].clone();
     assert_eq!(fault["code"], "trap", "{fault}");
     let at = fault["at"].as_str().unwrap_or_default();
-    assert!(at.starts_with(&format!("src/lib.rs:{line}")), "line {line}: {fault}");
+    assert!(at.starts_with(&format!("{first}:{line}")), "line {line}: {fault}");
     author.save(2_000_002, 9, "");
     page.until("the version after", |page| page.version == Some(2_000_002)).await;
     assert_eq!(page.kept["kept"], false);
-    assert!(page.kept["why"].as_str().expect("why").contains("stopped"), "{}", page.kept);
+    let why = page.kept["why"].as_str().expect("why");
+    assert!(why.contains(language.stopped), "{why}");
 
     // One that breaks at once is not on the stage, and says where.
-    let (lib, part) = source(2_000_003, 9, "");
-    author.write("src/part.rs", &part);
-    author.write(
-        "src/lib.rs",
-        &lib.replace(
-            "let saved = saved.filter",
-            "panic!();\n#[allow(unreachable_code)]\nlet saved = saved.filter",
-        ),
-    );
+    let (lib, part) = (language.source)(2_000_003, 9, "");
+    let (there, stops) = language.launch;
+    let line = lib.lines().position(|line| line.contains(there)).expect("it is there") + 1;
+    author.write(second, &part);
+    author.write(first, &lib.replacen(there, stops, 1));
     page.until("a refusal", |page| !page.refused.is_null()).await;
     let fault = &page.refused["problem"]["fault"];
     assert!(
-        fault["at"].as_str().unwrap_or_default().starts_with("src/lib.rs:10"),
+        fault["at"].as_str().unwrap_or_default().starts_with(&format!("{first}:{line}")),
         "{}",
         page.refused
     );
@@ -395,7 +490,7 @@ async fn breaks(author: &Author, page: &mut Page) {
 }
 
 /// A session in a file gives the same views again, and another program does not.
-async fn plays_again(author: &Author, page: &mut Page, folder: &Path) {
+async fn plays_again(author: &Author, page: &mut Page, cache: &Path) {
     for _ in 0..3 {
         let run = page.run;
         assert!(page.tap(run).await);
@@ -405,8 +500,7 @@ async fn plays_again(author: &Author, page: &mut Page, folder: &Path) {
     let file: PathBuf = author.project.dir.join("session.youji.jsonl");
     std::fs::write(&file, &text).expect("written");
     let recording = Recording::read(&file).expect("a recording");
-    let cache = folder.join("compiled");
-    let outcome = replay(&recording, &cache, Compiler::InProcess).await.expect("played");
+    let outcome = replay(&recording, cache, Compiler::InProcess).await.expect("played");
     assert!(outcome.same, "{:?}", outcome.difference);
     assert_eq!((outcome.views, outcome.lines), (4, 8), "a launch and three taps, each with a view");
 
@@ -414,7 +508,7 @@ async fn plays_again(author: &Author, page: &mut Page, folder: &Path) {
     assert_ne!(changed, text);
     std::fs::write(&file, changed).expect("written");
     let recording = Recording::read(&file).expect("still a recording");
-    let outcome = replay(&recording, &cache, Compiler::InProcess).await.expect("played");
+    let outcome = replay(&recording, cache, Compiler::InProcess).await.expect("played");
     let difference = outcome.difference.expect("another view");
     assert!(
         difference.recorded.contains("count 7") && difference.replayed.contains("count 2"),

@@ -1,9 +1,10 @@
 //! What people and scripts read when something can't be done (RFC 9457).
 
 use crate::first::FirstSheet;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use youji_api::{Failure, codes};
 use youji_package::ScanError;
 use youji_registry::RegistryError;
@@ -27,7 +28,8 @@ pub struct Problem {
     /// What to do.
     pub remedy: String,
     /// What the words for a code may name, such as "kind" of a foreign code or "fault" of a program.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// [`said`](Self::said) is one of them, and stays here.
+    #[serde(skip_serializing_if = "nothing_for_pages", serialize_with = "for_pages")]
     pub fields: Option<Box<BTreeMap<&'static str, String>>>,
     /// Of "consent-first": the sheet that the person is to be shown, and of which program.
     #[serde(flatten)]
@@ -39,9 +41,25 @@ pub struct Problem {
 pub struct Blank;
 
 impl Serialize for Blank {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("about:blank")
     }
+}
+
+/// Name of the field that no page gets.
+const SAID: &str = "said";
+
+fn nothing_for_pages<M: Deref<Target = BTreeMap<&'static str, String>>>(fields: &Option<M>) -> bool {
+    fields.as_ref().is_none_or(|fields| fields.keys().all(|name| *name == SAID))
+}
+
+fn for_pages<M, S>(fields: &Option<M>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    M: Deref<Target = BTreeMap<&'static str, String>>,
+    S: Serializer,
+{
+    let all = fields.iter().flat_map(|fields| fields.iter());
+    serializer.collect_map(all.filter(|(name, _)| **name != SAID))
 }
 
 impl Problem {
@@ -70,6 +88,11 @@ impl Problem {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.fields.get_or_insert_default().insert(name, value.into());
         self
+    }
+
+    /// What the program itself says of it, with its places: for its author's tools, never for a page.
+    pub fn said(&self) -> Option<&str> {
+        self.fields.as_ref()?.get(SAID).map(String::as_str)
     }
 
     /// Errors of the other crates read "what happened; what to do".
@@ -201,14 +224,21 @@ impl From<LaunchError> for Problem {
             LaunchError::ShuttingDown => Problem::shutting_down(),
             LaunchError::Ended(_) => Problem::new(503, "ended", "It was closed again", capital(&error.to_string()), "Open it again."),
             LaunchError::Exists(_) => Problem::new(409, "exists", "Try again", capital(&error.to_string()), "Open it again."),
-            LaunchError::Fault(fault) => Problem::new(
-                502,
-                "fault",
-                "The program stopped",
-                format!("{} ({}). Orders and messages are safe.", capital(&fault.message), fault.code),
-                "Open it again; if it stops again, tell the staff.",
-            )
-            .with("fault", fault.code),
+            LaunchError::Fault(fault) => {
+                let problem = Problem::new(
+                    502,
+                    "fault",
+                    "The program stopped",
+                    format!("{} ({}). Orders and messages are safe.", capital(&fault.message), fault.code),
+                    "Open it again; if it stops again, tell the staff.",
+                )
+                .with("fault", fault.code);
+                if fault.said.is_empty() {
+                    return problem;
+                }
+                let said: Vec<&str> = std::iter::once(fault.said.as_str()).chain(fault.places()).collect();
+                problem.with(SAID, said.join("\n  at "))
+            }
         }
     }
 }

@@ -10,8 +10,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 const KEY_BYTES: usize = 32;
 /// Codes kept on disk.
@@ -97,6 +97,26 @@ impl Cache {
 
     /// Loads the code of a package; none if there is none, or none that fits and is whole.
     pub(crate) fn load(&self, digest: &str, engine: &Engine) -> Option<Component> {
+        let path = self.verified(digest)?;
+        // SAFETY: see `verified`.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize_file(engine, &path) };
+        fits(component, &path)
+    }
+
+    /// The same for a tool.
+    pub(crate) fn load_module(&self, digest: &str, engine: &Engine) -> Option<Module> {
+        let path = self.verified(digest)?;
+        // SAFETY: see `verified`.
+        #[allow(unsafe_code)]
+        let module = unsafe { Module::deserialize_file(engine, &path) };
+        fits(module, &path)
+    }
+
+    /// Where code is that may be loaded, which runs whatever the file holds. The file was compiled by ourselves into a folder that only
+    /// this user can write to, and a code keyed with a key of that folder verifies it now. It is replaced by renaming, never changed in
+    /// place. Downloaded code never gets here.
+    fn verified(&self, digest: &str) -> Option<PathBuf> {
         let path = self.path(digest);
         let sealed = std::fs::read(path.with_extension("seal")).ok()?;
         let mut mac = self.mac(&path);
@@ -105,14 +125,7 @@ impl Cache {
             tracing::warn!(path = %path.display(), "compiled code was changed on disk; it is compiled again");
             return None;
         }
-        // SAFETY: `deserialize_file` runs whatever the file holds. The file was written by our own compile child into a folder that
-        // only this user can write to, and a code keyed with a key of that folder has just verified it. It is replaced by
-        // renaming, never changed in place. Downloaded code never gets here.
-        #[allow(unsafe_code)]
-        let component = unsafe { Component::deserialize_file(engine, &path) };
-        component
-            .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiled code does not fit this engine"))
-            .ok()
+        Some(path)
     }
 
     fn mac(&self, path: &Path) -> Hmac<Sha256> {
@@ -128,6 +141,12 @@ impl Cache {
         feed(&mut mac, content)?;
         Ok(mac.finalize().into_bytes().to_vec())
     }
+}
+
+fn fits<T>(loaded: wasmtime::Result<T>, path: &Path) -> Option<T> {
+    loaded
+        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiled code does not fit this engine"))
+        .ok()
 }
 
 fn feed(mac: &mut Hmac<Sha256>, path: &Path) -> std::io::Result<()> {

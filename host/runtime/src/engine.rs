@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm};
 
 /// Length of an epoch. Short, so that a long call is seen early and moved out of its neighbours' way.
 const TICK: Duration = Duration::from_millis(1);
@@ -63,6 +63,16 @@ pub(crate) fn pooled(settings: &RuntimeConfig) -> wasmtime::Result<Engine> {
 pub(crate) fn compiling() -> wasmtime::Result<Engine> {
     let mut config = base_config();
     config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    Engine::new(&config)
+}
+
+/// The engine that compiles what runs once, and in this process: the compiler's time counts, not that of the code.
+pub(crate) fn quick() -> wasmtime::Result<Engine> {
+    let mut config = base_config();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .cranelift_opt_level(OptLevel::None)
+        .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
     Engine::new(&config)
 }
 

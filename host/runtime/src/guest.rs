@@ -114,7 +114,9 @@ impl Guest {
         let (store, program) = (&mut self.store, self.exports.youji_miniapp_program());
         Ok(match input {
             Input::Launched(fields, saved) => {
-                let (fields, saved) = (b::fields_out(fields), saved.map(b::saved_out));
+                let script = Arc::clone(&store.data().shared.script);
+                let fields = crate::script::with_text(b::fields_out(fields), &script);
+                let saved = saved.map(b::saved_out);
                 program.call_launched(store, &fields, saved.as_ref()).await?;
                 Raw::Done
             }
@@ -180,9 +182,14 @@ enum Raw {
 
 /// Names what went wrong, and where the program was.
 fn fault(store: &mut Store<State>, export: &str, error: &wasmtime::Error) -> Fault {
-    Fault {
-        trace: trace(error),
-        ..named(store, export, error)
+    let named = named(store, export, error);
+    // An exception knows its places itself: those of the engine that it ran in are nothing to its author.
+    match named.trace.is_empty() {
+        true => Fault {
+            trace: trace(error),
+            ..named
+        },
+        false => named,
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`session`] | the handle of one running instance |
 //! | [`update`] | what a session tells its screens, in the JSON of the session protocol |
 //! | [`observe`] | what tools are told about sessions as it happens |
+//! | [`tool`] | a module that answers bytes with bytes |
 //! | [`receipt`] | what was freed when a session ended, and faults |
 //!
 //! The rest is private: engine, compile child, cache, limiter, lanes, retained tree and its differences.
@@ -36,6 +37,7 @@ mod script;
 pub mod session;
 mod shared;
 mod task;
+pub mod tool;
 mod unload;
 pub mod update;
 mod view;
@@ -47,6 +49,7 @@ pub use program::{Code, ImportError, Program, ProgramError, check_imports};
 pub use receipt::{EndReason, Ended, Fault, Frame, Kept, Receipt, ReceiptAfter, ReceiptBefore, SCRIPT};
 pub use runtime::{LaunchError, LaunchRequest, OnEnd, Opened, Runtime, RuntimeMetrics};
 pub use session::{Ack, Feed, Session, SessionInfo, SessionState, UiEvent};
+pub use tool::Tool;
 pub use update::{CallUpdate, FullUpdate, Op, PatchUpdate, Update, UsageUpdate, WireNode};
 
 /// The argument after which an executable calls [`compile_child_main`] and exits with what it returns.

@@ -4,16 +4,14 @@
 //! `wasmtime-wizer` does this for any module; here it is two functions, no start function, and one memory.
 
 use crate::engine;
+use crate::tool::{Running, now};
 use std::ops::Range;
 use wasm_encoder::{ConstExpr, DataCountSection, DataSection, MemorySection, MemoryType, Module, RawSection};
 use wasmparser::{DataKind, Parser, Payload};
-use wasmtime::{Instance, Linker, Store, TypedFunc};
 
 /// Zeros between two parts of memory that are worth beginning a new segment.
 const GAP: usize = 256;
 const PAGE: u64 = 65_536;
-/// Milliseconds after which an engine that does not come to an end is given up.
-const LONGEST_MS: u64 = 60_000;
 
 /// Gives the engine `module` the text of its SDK, and gives back a module whose memory is as that left it.
 ///
@@ -55,38 +53,19 @@ fn check(module: &[u8]) -> Result<(), String> {
 
 fn run(module: &[u8], text: &str) -> Result<Vec<u8>, String> {
     let said = |error: wasmtime::Error| format!("{error:#}");
-    let engine = engine::compiling().map_err(said)?;
+    let engine = engine::quick().map_err(said)?;
     let module = wasmtime::Module::new(&engine, module).map_err(said)?;
-    let mut linker = Linker::new(&engine);
-    linker.define_unknown_imports_as_traps(&module).map_err(said)?;
-    let mut store = Store::new(&engine, ());
-    store.set_epoch_deadline(LONGEST_MS);
-    let weak = engine.weak();
-    std::thread::spawn(move || {
-        while let Some(engine) = weak.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-    });
-    // The engine's settings are for sessions, whose host calls wait; nothing here does.
-    let work = async {
-        let instance: Instance = linker.instantiate_async(&mut store, &module).await.map_err(said)?;
-        let memory = instance.get_memory(&mut store, "memory").ok_or("it exports no memory")?;
-        let buffer: TypedFunc<u32, u32> = instance.get_typed_func(&mut store, "youji_buffer").map_err(said)?;
-        let prepare: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "youji_prepare").map_err(said)?;
-        let length = u32::try_from(text.len()).map_err(|_| "the SDK is too large")?;
-        let at = buffer.call_async(&mut store, length).await.map_err(said)? as usize;
-        memory.write(&mut store, at, text.as_bytes()).map_err(|error| error.to_string())?;
-        match prepare.call_async(&mut store, ()).await.map_err(said)? as usize {
-            0 => Ok(memory.data(&store).to_vec()),
+    now(async {
+        let mut running = Running::new(&engine, &module).await?;
+        let at = running.put(text.as_bytes()).await?;
+        match running.call::<u32>("youji_prepare").await? as usize {
+            0 => Ok(running.memory().to_vec()),
             length => {
-                let message = memory.data(&store).get(at..at + length).unwrap_or_default();
+                let message = running.memory().get(at..at + length).unwrap_or_default();
                 Err(String::from_utf8_lossy(message).into_owned())
             }
         }
-    };
-    futures_util::FutureExt::now_or_never(Box::pin(work)).unwrap_or_else(|| Err("it waits for something".to_owned()))
+    })
 }
 
 fn rewritten(module: &[u8], memory: &[u8]) -> Result<Vec<u8>, String> {

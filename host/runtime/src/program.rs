@@ -200,8 +200,8 @@ fn interface(name: &str) -> Option<&str> {
 
 fn check_import(name: &str, requested: &Requested) -> Result<Option<Capability>, ImportError> {
     let unknown = || ImportError::Unknown { import: name.to_owned() };
-    // Says nothing about anybody: a program's own text.
-    if crate::script::is_source(name) {
+    // Nothing comes back from it: how a script engine says which exception ends it.
+    if crate::script::is_failure(name) {
         return Ok(None);
     }
     let interface = interface(name).ok_or_else(unknown)?;

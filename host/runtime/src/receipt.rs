@@ -46,6 +46,9 @@ pub struct Fault {
     pub code: &'static str,
     /// What was expected, what came, and that orders are safe.
     pub message: String,
+    /// What an exception of the program says: its own words, for its author's tools, never for a page. Empty for other faults.
+    #[serde(skip)]
+    pub said: String,
     /// Where the program was when it was stopped, innermost first: for its author's tools, never for a page.
     #[serde(skip)]
     pub trace: Vec<Frame>,
@@ -74,9 +77,21 @@ impl Fault {
         Fault {
             code,
             message: format!("The program {what}. It was stopped. Paid orders are safe, and their outcome is offered at the next launch."),
+            said: String::new(),
             trace: Vec::new(),
             cpu_us: 0,
         }
+    }
+
+    /// For the program's author: the exception, if it was one, else what anybody reads.
+    pub fn for_author(&self) -> &str {
+        if self.said.is_empty() { &self.message } else { &self.said }
+    }
+
+    /// Places of an exception, innermost first: "update (src/main.ts:12:5)". Of a compiled program they are in its debug information.
+    pub fn places(&self) -> impl Iterator<Item = &str> {
+        let scripted = self.trace.iter().filter(|frame| frame.index == SCRIPT);
+        scripted.filter_map(|frame| frame.function.as_deref())
     }
 }
 

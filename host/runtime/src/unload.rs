@@ -93,7 +93,9 @@ pub(crate) async fn unload(task: &mut Task, stop: Stop, on_end: Option<OnEnd>) {
         kept,
     };
     match &fault {
-        Some(fault) => tracing::warn!(session = %shared.id, program = %caller.program, code = fault.code, fault = fault.message, "unload"),
+        Some(fault) => {
+            tracing::warn!(session = %shared.id, program = %caller.program, code = fault.code, fault = fault.for_author(), "unload")
+        }
         None => tracing::info!(session = %shared.id, program = %caller.program, reason = reason.code(), "unload"),
     }
     inner.count_end(reason, fault.as_ref());

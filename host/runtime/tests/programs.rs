@@ -40,6 +40,11 @@ fn imports_must_be_requested() {
         check_imports(&component("(component)"), &requested(ALL)),
         Err(ImportError::NoProgram)
     );
+    // A script engine says why it ends; its text it is given with the launch, and none may ask for one.
+    let fails = component(r#"(component (import "youji:script/failure@1.0.0" (instance)))"#);
+    assert_eq!(check_imports(&fails, &requested(ALL)), Err(ImportError::NoProgram));
+    let asks = component(r#"(component (import "youji:script/source@1.0.0" (instance)))"#);
+    assert!(matches!(check_imports(&asks, &requested(ALL)), Err(ImportError::Unknown { .. })));
 }
 
 fn runtime(folder: &Path, change: impl FnOnce(&mut RuntimeConfig)) -> Arc<Runtime> {

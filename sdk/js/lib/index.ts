@@ -8,7 +8,7 @@
 
 export { program } from "youji/program";
 export type { Ctx, Json, Program } from "youji/program";
-export { Failure } from "youji/event";
+export { Failure, textOf } from "youji/event";
 export type { Change, Ended, Fields, Happening, Launch, Outcome, Page, Phase, Scalar, Ticket } from "youji/event";
 export { amount, fill, money, number, texts } from "youji/text";
 export { decode, encode } from "youji/bytes";

@@ -36,6 +36,13 @@ function settle(message?: Anything): void {
     }
 }
 
+/** Handles what was sent since; false: nothing. */
+export function drained(): boolean {
+    if (queue.length === 0) return false;
+    settle();
+    return true;
+}
+
 /** Sends the message of an outcome later; a call that is refused at once answers in the same way, as one that failed. */
 export function answer<Msg>(ctx: Ctx<Msg>, name: string, orderNo: string, call: () => Ticket, make: (outcome: Outcome) => NoInfer<Msg>): void {
     try {

@@ -32,6 +32,7 @@ Each ends within 50 seconds once `youji bench --prepare` has built what they nee
 Examples:
   youji bench --prepare
   youji bench open --json
+  youji bench open --program target/youji/tea-house.ma
   youji bench decode photographs --json")]
 pub(crate) struct Arguments {
     /// Which
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// For decode: folder of pictures with a .txt or .bin beside each. For ledger, payments and red-packet: a folder on the disk that counts [default: target/ of the workspace]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// For open: this package instead of the samples, as `youji build` left it (target/youji/NAME.ma)
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Only build what benches need
     #[arg(long)]
     prepare: bool,
@@ -82,6 +86,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     if name.starts_with("ledger") || matches!(name, "red-packet" | "payments" | "guest-payments") {
         return money(&arguments, name, length, &tokio);
+    }
+    if let Some(package) = &arguments.program {
+        anyhow::ensure!(name == "open", "--program is for `youji bench open`");
+        let scratch = std::env::temp_dir();
+        let figures = tokio.block_on(open::program(package, &scratch, length))?;
+        return print(&arguments, name, scratch, figures);
     }
     let packages = prepare::packages(&arguments.workspace.folder()?, &mut |line| out::note(line))?;
     if let Some(part) = &arguments.part {

@@ -41,7 +41,7 @@ fn check(arguments: &Arguments) -> Result<ExitCode> {
     let built = author::build(&project, &key, arguments.json)?;
     let data = tempfile::tempdir().context("no temporary folder can be made")?;
     let config = HostConfig {
-        compiled: Some(project.out().join("compiled")),
+        compiled: Some(project.compiled()),
         ..HostConfig::new(data.path())
     };
     let report = with_host(config, async |host| {

@@ -68,6 +68,9 @@ async fn dev(arguments: Arguments) -> Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("signals can't be received")?;
     let project = arguments.work.project()?;
     let key = arguments.work.key()?;
+    if let (true, Some(sdk)) = (project.is_script(), arguments.work.sdk(&project)?) {
+        author::engine(&sdk, arguments.json)?;
+    }
     let temporary = tempfile::tempdir().context("no temporary folder can be made")?;
     let data = arguments.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     let mut config = HostConfig {
@@ -75,7 +78,7 @@ async fn dev(arguments: Arguments) -> Result<ExitCode> {
         lan: arguments.lan,
         language: arguments.language.clone().unwrap_or_else(place::language),
         name: "Youji dev".to_owned(),
-        compiled: Some(project.out().join("compiled")),
+        compiled: Some(project.compiled()),
         ..HostConfig::new(data)
     };
     let listener = Server::bind(&mut config).await?;

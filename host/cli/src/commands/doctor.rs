@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::SystemTime;
-use youji_dev::{Project, sdk};
+use youji_dev::{Project, script, sdk};
 use youji_package::{Manifest, PublisherKey};
 
 /// Oldest compiler that the SDK builds with.
@@ -42,17 +42,23 @@ struct Finding {
 type Look = Result<String, (String, String)>;
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
-    let mut findings = vec![
-        finding("cargo", tool("cargo", &["--version"])),
-        finding("compiler", compiler()),
-        finding("target", target()),
-        finding("clock", clock()),
-        finding("data folder", data_folder()),
-        finding("key", key()),
-    ];
-    if let Ok(project) = Project::find(&arguments.dir) {
-        findings.push(finding("manifest", manifest(&project)));
-        findings.push(finding("SDK", project_sdk(&project)));
+    let project = Project::find(&arguments.dir).ok();
+    let mut findings = Vec::new();
+    // Types are taken out by this program itself.
+    if !project.as_ref().is_some_and(Project::is_script) {
+        findings.push(finding("cargo", tool("cargo", &["--version"])));
+        findings.push(finding("compiler", compiler()));
+        findings.push(finding("target", target()));
+    }
+    findings.push(finding("clock", clock()));
+    findings.push(finding("data folder", data_folder()));
+    findings.push(finding("key", key()));
+    if let Some(project) = &project {
+        findings.push(finding("manifest", manifest(project)));
+        findings.push(finding("SDK", project_sdk(project)));
+        if project.is_script() {
+            findings.push(finding("engine", engine(project)));
+        }
     }
     let well = findings.iter().all(|finding| finding.ok);
     if arguments.json {
@@ -182,13 +188,26 @@ fn manifest(project: &Project) -> Look {
     }
 }
 
+/// What runs programs in TypeScript.
+fn engine(project: &Project) -> Look {
+    let home = place::user_folder().map_err(|error| (error.to_string(), "Set HOME".to_owned()))?;
+    let linked = project.dir.join(sdk::LINK).canonicalize();
+    Ok(match script::ready(&linked.unwrap_or_else(|_| sdk::folder(&home))) {
+        true => "the script engine has loaded the SDK".to_owned(),
+        false => "carried; the first build takes some seconds to load the SDK into it".to_owned(),
+    })
+}
+
 /// A project keeps the SDK that it was made with until somebody wants another.
 fn project_sdk(project: &Project) -> Look {
     let link = project.dir.join(sdk::LINK);
     let home = place::user_folder().map_err(|error| (error.to_string(), "Set HOME".to_owned()))?;
     let own = sdk::folder(&home);
     match link.canonicalize() {
-        Err(_) if !std::fs::read_to_string(project.dir.join("Cargo.toml")).is_ok_and(|text| text.contains(sdk::LINK)) => {
+        Err(_)
+            if !project.is_script()
+                && !std::fs::read_to_string(project.dir.join("Cargo.toml")).is_ok_and(|text| text.contains(sdk::LINK)) =>
+        {
             Ok("from elsewhere, as Cargo.toml says".to_owned())
         }
         Err(_) => Ok(format!("{}, put there at the next build", sdk::VERSION)),

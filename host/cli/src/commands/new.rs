@@ -8,10 +8,12 @@ use youji_dev::{NewProject, scaffold};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The SDK is unpacked from this program: nothing is fetched, and the project builds with cargo alone.
+The SDK is unpacked from this program: nothing is fetched. A project in Rust builds with cargo alone; one in TypeScript needs nothing \
+but this program, neither cargo nor Node nor npm.
 
 Examples:
   youji new tea-house
+  youji new tea-house --lang ts --template shop
   youji new sign-up --template form --id org.example.sign-up
   cd tea-house && youji dev")]
 pub(crate) struct Arguments {
@@ -37,6 +39,8 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Language {
     Rust,
+    #[value(alias = "typescript")]
+    Ts,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -44,7 +48,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn create(arguments: &Arguments) -> Result<ExitCode> {
-    let Language::Rust = arguments.lang;
+    let language = match arguments.lang {
+        Language::Rust => scaffold::Language::Rust,
+        Language::Ts => scaffold::Language::TypeScript,
+    };
     let new = NewProject {
         name: &arguments.name,
         template: &arguments.template,
@@ -52,7 +59,7 @@ fn create(arguments: &Arguments) -> Result<ExitCode> {
         parent: &arguments.parent,
         home: &place::user_folder()?,
     };
-    let created = scaffold::create(&new)?;
+    let created = scaffold::create_in(language, &new)?;
     if arguments.json {
         out::line(serde_json::to_string(&created)?);
         return Ok(ExitCode::SUCCESS);

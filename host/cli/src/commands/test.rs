@@ -139,7 +139,7 @@ fn one(arguments: &Arguments, project: &Project, built: &Built, key: &PublisherK
     let config = HostConfig {
         clock: Arc::clone(&clock) as _,
         random: Arc::new(SeededRandom::new(scenario.seed)),
-        compiled: Some(project.out().join("compiled")),
+        compiled: Some(project.compiled()),
         ..HostConfig::new(data.path())
     };
     let begun = Instant::now();

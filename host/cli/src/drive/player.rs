@@ -12,7 +12,7 @@ use youji_api::{Answer, PersonId, ProgramId, Scalar, SessionId, Sheet, SheetId, 
 use youji_bench::view::{View, Wanted};
 use youji_kiosk::{FirstSheet, Host, OpenRequest, Opened, Problem, Target};
 use youji_package::Channel;
-use youji_runtime::{EndReason, Feed, Session, UiEvent};
+use youji_runtime::{EndReason, Ended, Feed, Session, UiEvent};
 use youji_services::NewPerson;
 use youji_services::chat::ChatId;
 
@@ -20,6 +20,8 @@ use youji_services::chat::ChatId;
 pub(super) const PIN: &str = "2468";
 /// How long something that is expected may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a session that took no event may need to say that it is over.
+const LEAVING: Duration = Duration::from_secs(2);
 /// How long nothing must come until a view counts as settled.
 const QUIET: Duration = Duration::from_millis(150);
 /// How long to wait between two looks at something that sends no update.
@@ -314,7 +316,7 @@ impl Player<'_> {
             let told = opened.as_ref().map(|_| ()).map_err(|problem| problem.code.as_str());
             host.services().opened(session, ticket, told)?;
         }
-        self.enter(opened?).await
+        self.enter(opened.map_err(told)?).await
     }
 
     async fn answer_first(&mut self, host: &Arc<Host>, mut first: First, accept: bool, chosen: Option<&[String]>) -> Result<()> {
@@ -459,12 +461,7 @@ impl Stage {
                 Err(_) => return Ok(false),
                 Ok(None) => {
                     let ended = self.session.try_ended();
-                    let why = ended.map(|ended| {
-                        ended
-                            .fault
-                            .as_ref()
-                            .map_or_else(|| ended.reason.code().to_owned(), ToString::to_string)
-                    });
+                    let why = ended.map(|ended| why(&ended));
                     bail!("the session is over: {}", why.unwrap_or_default());
                 }
                 Ok(Some(update)) => self
@@ -493,10 +490,12 @@ impl Stage {
             event_id: self.event_id(),
         };
         let ack = self.session.ui_event(event).await;
-        ensure!(
-            ack.applied,
-            "the program did not take the event: its widget was gone or the session is over"
-        );
+        if !ack.applied {
+            match tokio::time::timeout(LEAVING, self.session.ended()).await {
+                Ok(ended) => bail!("the session is over: {}", why(&ended)),
+                Err(_) => bail!("the program did not take the event: its widget was gone"),
+            }
+        }
         Ok(())
     }
 
@@ -547,5 +546,22 @@ fn all_of(sheet: &Sheet) -> Vec<String> {
         SheetKind::Consent { scopes, .. } => scopes.iter().map(|line| line.scope.clone()).collect(),
         SheetKind::Subscribe { templates, .. } => templates.iter().map(|(name, _)| name.clone()).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Why a session ended: what went wrong, and where an exception came from.
+fn why(ended: &Ended) -> String {
+    let Some(fault) = &ended.fault else {
+        return ended.reason.code().to_owned();
+    };
+    let said: Vec<&str> = std::iter::once(fault.for_author()).chain(fault.places()).collect();
+    format!("{}: {}", fault.code, said.join("\n  at "))
+}
+
+/// What the program itself says of a problem stands in front of it: whoever plays a scenario is its author.
+fn told(problem: Problem) -> anyhow::Error {
+    match problem.said() {
+        Some(said) => anyhow!("{said}\n{problem}"),
+        None => problem.into(),
     }
 }

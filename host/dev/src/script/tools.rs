@@ -1,11 +1,11 @@
-//! Engine and compiler, built when they are first needed: from the sources that the SDK's folder holds, with cargo, into a folder that
-//! all projects share.
+//! Script engine and compiler: WebAssembly modules that the SDK's folder holds. What is made of them once is kept in a folder that all
+//! projects share.
 
-use crate::cargo::{self, Profile};
 use crate::script::{sdk_text, tools_folder};
 use crate::{BuildError, Progress};
 use std::path::{Path, PathBuf};
 use youji_package::Digest;
+use youji_runtime::Tool;
 
 /// Names the folder where engines are kept, instead of `script` in the user's data folder.
 pub const FOLDER: &str = "YOUJI_SCRIPT_ENGINE";
@@ -13,100 +13,97 @@ pub const FOLDER: &str = "YOUJI_SCRIPT_ENGINE";
 /// What turns a program into a package.
 pub(crate) struct Tools {
     /// Strips types.
-    pub(crate) compiler: PathBuf,
+    pub(crate) compiler: Tool,
     /// The engine with the SDK loaded: a core module.
     pub(crate) engine: PathBuf,
+    /// What both are made of.
+    pub(crate) sources: Vec<PathBuf>,
 }
 
-/// Whether the tools for the SDK in that folder are built already.
+/// Where things are.
+struct Places {
+    folder: PathBuf,
+    /// Where the modules stand, and what lists their digests.
+    vendor: PathBuf,
+    sums: PathBuf,
+    lib: Vec<PathBuf>,
+    /// Names the modules.
+    built: String,
+    engine: PathBuf,
+}
+
+/// Whether what is made once for the SDK in that folder is there.
 pub fn ready(sdk: &Path) -> bool {
-    places(sdk).is_ok_and(|(folder, tools)| folder.join("engine.wasm").is_file() && tools.engine.is_file())
+    places(sdk).is_ok_and(|places| places.engine.is_file())
 }
 
-/// Folder of what cargo builds, and the tools.
-fn places(sdk: &Path) -> Result<(PathBuf, Tools), BuildError> {
-    let js = sdk.join("js");
-    let built = digest(&[
-        js.join("engine"),
-        js.join("compiler"),
-        js.join("wit"),
-        sdk.join("wit"),
-        js.join("Cargo.lock"),
-    ])?;
-    let loaded = digest(&[js.join("lib")])?;
-    let folder = tools_folder(sdk).join(&built);
-    let tools = Tools {
-        compiler: folder.join("youji-script-compiler"),
-        engine: folder.join(format!("{loaded}.wasm")),
-    };
-    Ok((folder, tools))
+fn places(sdk: &Path) -> Result<Places, BuildError> {
+    let vendor = sdk.join("js/vendor");
+    let sums = vendor.join("SHA256SUMS");
+    let built = digest(std::slice::from_ref(&sums))?;
+    let lib = crate::files::all(&sdk.join("js/lib"))?;
+    let folder = tools_folder(sdk);
+    let engine = folder.join(format!("{built}-{}.wasm", digest(&lib)?));
+    Ok(Places {
+        folder,
+        vendor,
+        sums,
+        lib,
+        built,
+        engine,
+    })
 }
 
 impl Tools {
-    /// Those for the SDK in that folder.
+    /// Those for the SDK in that folder. The first time takes some seconds.
     ///
     /// # Errors
-    /// cargo can't build them: the first time needs a network for what they depend on.
+    /// The SDK's folder is not whole, or the disk refuses.
     pub(crate) fn get(sdk: &Path, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Tools, BuildError> {
-        let (folder, tools) = places(sdk)?;
-        if !folder.join("engine.wasm").is_file() {
-            build(sdk, &folder, progress)?;
+        let places = places(sdk)?;
+        let Places { folder, engine, .. } = &places;
+        let wrong = |error: std::io::Error| BuildError::file(folder, error);
+        if !engine.is_file() {
+            progress(Progress::Compiling("the SDK into the script engine, once on this machine"));
+            std::fs::create_dir_all(folder).map_err(wrong)?;
+            // One at a time; whoever waited finds it done.
+            let lock = std::fs::File::create(folder.join("lock")).map_err(wrong)?;
+            lock.lock().map_err(wrong)?;
+            let compiler = compiler(&places)?;
+            if !engine.is_file() {
+                let text = sdk_text(&compiler, &sdk.join("js/lib"))?;
+                let prepared = youji_runtime::prepared(&read(&places.vendor.join("engine.wasm"))?, &text);
+                write(engine, &prepared.map_err(|output| BuildError::Sdk { output })?)?;
+            }
         }
-        if !tools.engine.is_file() {
-            progress(Progress::Compiling("the script engine's SDK"));
-            let text = sdk_text(&tools.compiler, &sdk.join("js/lib"))?;
-            let raw = folder.join("engine.wasm");
-            let module = std::fs::read(&raw).map_err(|error| BuildError::file(&raw, error))?;
-            let prepared = youji_runtime::prepared(&module, &text).map_err(|output| BuildError::Compile {
-                program: "the SDK".to_owned(),
-                output,
-            })?;
-            write(&tools.engine, &prepared)?;
-        }
-        Ok(tools)
+        Ok(Tools {
+            compiler: compiler(&places)?,
+            engine: places.engine,
+            sources: std::iter::once(places.sums).chain(places.lib).collect(),
+        })
     }
 }
 
-/// cargo's part: minutes, once for a version of the engine.
-fn build(sdk: &Path, folder: &Path, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), BuildError> {
-    let root = sdk.join("js");
-    cargo::ensure_target(&root, &mut || progress(Progress::AddingTarget(cargo::TARGET)))?;
-    let wrong = |error: std::io::Error| BuildError::file(folder, error);
-    let parent = folder.parent().unwrap_or(folder);
-    std::fs::create_dir_all(parent).map_err(wrong)?;
-    // Whole or not at all, whoever else builds at this moment.
-    let partial = parent.join(format!(".building-{}", std::process::id()));
-    let done = (|| {
-        let built = partial.join("built");
-        std::fs::create_dir_all(&built).map_err(wrong)?;
-        let compiler = cargo::tool_of(&root, &partial, "youji-script-compiler", Profile::Compiler, progress)?;
-        std::fs::copy(compiler, built.join("youji-script-compiler")).map_err(wrong)?;
-        let engine = cargo::tool_of(&root, &partial, "youji-script-engine", Profile::Engine, progress)?;
-        // Last: with it, the folder is whole.
-        std::fs::copy(engine, built.join("engine.wasm")).map_err(wrong)?;
-        match std::fs::rename(&built, folder) {
-            Err(error) if !folder.join("engine.wasm").is_file() => Err(wrong(error)),
-            _ => Ok(()),
-        }
-    })();
-    let _ = std::fs::remove_dir_all(&partial);
-    done
+fn compiler(places: &Places) -> Result<Tool, BuildError> {
+    let path = places.vendor.join("compiler.wasm");
+    let compiled = places.folder.join("compiled");
+    Tool::load(&read(&path)?, &format!("compiler{}", places.built), &compiled).map_err(|error| BuildError::file(&path, error))
 }
 
-/// Of all files below those paths.
-fn digest(paths: &[PathBuf]) -> Result<String, BuildError> {
+fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
+    std::fs::read(path).map_err(|error| {
+        let remedy = "remove the project's .youji/sdk and the folder that it leads to; the next build unpacks the SDK again";
+        BuildError::file(path, format!("{error}; {remedy}"))
+    })
+}
+
+/// Of all those files.
+fn digest(files: &[PathBuf]) -> Result<String, BuildError> {
     let mut seen = Vec::new();
-    for path in paths {
-        let files = match path.is_dir() {
-            true => crate::files::all(path)?,
-            false => vec![path.clone()],
-        };
-        for file in files {
-            let bytes = std::fs::read(&file).map_err(|error| BuildError::file(&file, error))?;
-            seen.extend_from_slice(file.file_name().unwrap_or_default().as_encoded_bytes());
-            seen.push(0);
-            seen.extend_from_slice(&Digest::of(&bytes).0);
-        }
+    for file in files {
+        seen.extend_from_slice(file.file_name().unwrap_or_default().as_encoded_bytes());
+        seen.push(0);
+        seen.extend_from_slice(&Digest::of(&read(file)?).0);
     }
     Ok(Digest::of(&seen).to_string().chars().take(16).collect())
 }

@@ -179,7 +179,7 @@ impl Log {
             let symbols = known.as_ref().and_then(|known| known.symbols.as_ref());
             Broken {
                 code: fault.code,
-                message: fault.message.clone(),
+                message: fault.for_author().to_owned(),
                 places: symbols.map_or_else(Vec::new, |symbols| symbols.places(&fault.trace)),
             }
         });

@@ -1,8 +1,8 @@
 //! Which modules a program has, and where each import leads.
 
+use crate::Files;
 use crate::strip::{self, Imported, Module, Problem};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Where a program begins.
 const ENTRY: &str = "src/main.ts";
@@ -33,11 +33,6 @@ impl Compiled {
         }
         all
     }
-
-    /// Files that it was made of.
-    pub(crate) fn sources(&self) -> Vec<&str> {
-        self.modules.iter().map(|(name, _)| name.as_str()).collect()
-    }
 }
 
 /// Where an import leads.
@@ -48,9 +43,9 @@ enum Target {
     Sdk(String),
 }
 
-/// The program in a folder.
-pub(crate) fn program(dir: &Path) -> Result<Compiled, String> {
-    if !dir.join(ENTRY).is_file() {
+/// The program that begins in [`ENTRY`].
+pub(crate) fn program(files: &Files) -> Result<Compiled, String> {
+    if !files.contains_key(ENTRY) {
         return Err(format!("{ENTRY} is not there; a program begins in that file"));
     }
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
@@ -65,14 +60,14 @@ pub(crate) fn program(dir: &Path) -> Result<Compiled, String> {
         if modules.len() == MODULES {
             return Err(format!("the program has more than {MODULES} modules"));
         }
-        let text = std::fs::read_to_string(dir.join(&name)).map_err(|error| format!("{name}: {error}"))?;
+        let text = text_of(files, &name)?;
         let text = match name.ends_with(".json") {
-            true => json(&name, &text)?,
-            false => text,
+            true => json(&name, text)?,
+            false => text.to_owned(),
         };
         let module = strip::read(&name, &text).map_err(|problem| problem.shown(&name, &text))?;
         for import in &module.imports {
-            let found = resolve(dir, &name, &import.from).map_err(|said| Problem::new(import.at, said).shown(&name, &text))?;
+            let found = resolve(files, &name, &import.from).map_err(|said| Problem::new(import.at, said).shown(&name, &text))?;
             if let Target::Own(file) = &found {
                 open.push(file.clone());
             }
@@ -133,30 +128,27 @@ fn used(import: &Imported, of: Option<&Module>, edits: &mut Vec<strip::Edit>) ->
     Ok(false)
 }
 
-/// The SDK in a folder: each file as "youji/NAME", those first that others need.
-pub(crate) fn sdk(dir: &Path) -> Result<Compiled, String> {
-    let mut files: Vec<String> = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))? {
-        let name = entry.map_err(|error| error.to_string())?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".ts") && !name.ends_with(".d.ts") {
-            files.push(name);
-        }
-    }
-    files.sort();
+/// The SDK: each file as "youji/NAME", in the order of their names.
+pub(crate) fn sdk(files: &Files) -> Result<Compiled, String> {
     let mut modules = Vec::new();
-    for file in files {
-        let text = std::fs::read_to_string(dir.join(&file)).map_err(|error| format!("{file}: {error}"))?;
-        let module = strip::read(&file, &text).map_err(|problem| problem.shown(&file, &text))?;
+    for file in files.keys().filter(|name| name.ends_with(".ts") && !name.ends_with(".d.ts")) {
+        let text = text_of(files, file)?;
+        let module = strip::read(file, text).map_err(|problem| problem.shown(file, text))?;
         let name = match file.trim_end_matches(".ts") {
             "index" => "youji".to_owned(),
             name => format!("youji/{name}"),
         };
-        modules.push((name, strip::apply(&text, &module.edits)));
+        modules.push((name, strip::apply(text, &module.edits)));
     }
     Ok(Compiled {
         modules,
         capabilities: BTreeSet::new(),
     })
+}
+
+fn text_of<'f>(files: &'f Files, name: &str) -> Result<&'f str, String> {
+    let text = files.get(name).and_then(Option::as_deref);
+    text.ok_or_else(|| format!("{name}: it is no UTF-8 text"))
 }
 
 fn json(name: &str, text: &str) -> Result<String, String> {
@@ -165,7 +157,7 @@ fn json(name: &str, text: &str) -> Result<String, String> {
     Ok(format!("export default {value};\n"))
 }
 
-fn resolve(dir: &Path, from: &str, specifier: &str) -> Result<Target, String> {
+fn resolve(files: &Files, from: &str, specifier: &str) -> Result<Target, String> {
     if !specifier.starts_with("./") && !specifier.starts_with("../") {
         let capability = specifier.strip_prefix("youji/").is_some_and(|name| CAPABILITIES.contains(&name));
         if capability || PLAIN.contains(&specifier) {
@@ -192,7 +184,7 @@ fn resolve(dir: &Path, from: &str, specifier: &str) -> Result<Target, String> {
     let path = parts.join("/");
     let bare = path.strip_suffix(".js").unwrap_or(&path);
     let tries = [path.clone(), format!("{path}.ts"), format!("{bare}.ts"), format!("{path}/index.ts")];
-    let found = tries.iter().find(|path| (path.ends_with(".ts") || path.ends_with(".json")) && dir.join(path).is_file());
+    let found = tries.iter().find(|path| (path.ends_with(".ts") || path.ends_with(".json")) && files.contains_key(*path));
     found
         .map(|path| Target::Own(path.clone()))
         .ok_or_else(|| format!("\"{specifier}\" is not there: neither {path}.ts nor {path}/index.ts exists"))

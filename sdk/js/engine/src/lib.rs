@@ -29,13 +29,18 @@ mod bindings {
 }
 
 use bindings::exports::youji::miniapp::program::{Field, Guest, Happening, SavedState, Tree};
-use bindings::youji::script::source;
+use bindings::youji::miniapp::types::Scalar;
+use bindings::youji::script::failure;
+
+/// Field of the launch that holds the text of `app.js`.
+const SCRIPT: &str = "script";
 
 struct Component;
 
 impl Guest for Component {
     fn launched(launch: Vec<Field>, saved: Option<SavedState>) {
-        done(script::launched(&source::text(), launch, saved));
+        let (text, launch) = taken(launch);
+        done(script::launched(&text, launch, saved));
     }
 
     fn lifecycle(phase: String, _fields: Vec<Field>) {
@@ -55,10 +60,19 @@ impl Guest for Component {
     }
 }
 
+/// The program's text, and what the launch says beside it.
+fn taken(mut launch: Vec<Field>) -> (String, Vec<Field>) {
+    let at = launch.iter().position(|field| field.name == SCRIPT);
+    match at.map(|at| launch.swap_remove(at).value) {
+        Some(Scalar::Text(text)) => (text, launch),
+        _ => (String::new(), launch),
+    }
+}
+
 /// An exception ends the session, as a panic of a compiled program does.
 fn done<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|message| {
-        source::fail(&message);
+        failure::fail(&message);
         unreachable!("the host ends the call")
     })
 }

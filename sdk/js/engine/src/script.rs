@@ -2,10 +2,11 @@
 
 use crate::bindings::exports::youji::miniapp::program::{Field, Happening, SavedState, Tree};
 use crate::{app, host, value, view};
-use boa_engine::builtins::promise::PromiseState;
+use boa_engine::builtins::promise::{OperationType, Promise, PromiseState};
+use boa_engine::context::HostHooks;
 use boa_engine::context::time::{Clock, JsInstant};
 use boa_engine::module::MapModuleLoader;
-use boa_engine::object::builtins::JsArray;
+use boa_engine::object::builtins::{JsArray, JsPromise};
 use boa_engine::{Context, JsError, JsObject, JsResult, JsString, JsValue, Module, Source, js_string};
 use std::cell::{Cell, RefCell};
 use std::path::Path;
@@ -29,8 +30,36 @@ pub(crate) enum Phase {
     Drawing,
 }
 
+/// Promises that were rejected and that nobody has asked yet.
+#[derive(Default)]
+struct Rejections(RefCell<Vec<JsObject<Promise>>>);
+
+impl HostHooks for Rejections {
+    fn promise_rejection_tracker(&self, promise: &JsObject<Promise>, operation: OperationType, _: &mut Context) {
+        let mut all = self.0.borrow_mut();
+        match operation {
+            OperationType::Reject => all.push(promise.clone()),
+            OperationType::Handle => all.retain(|one| !JsObject::equals(one, promise)),
+        }
+    }
+}
+
+impl Rejections {
+    /// The first one, as an exception.
+    fn first(&self) -> JsResult<()> {
+        let all = std::mem::take(&mut *self.0.borrow_mut());
+        for promise in all {
+            if let PromiseState::Rejected(reason) = JsPromise::from(promise).state() {
+                return Err(JsError::from_opaque(reason));
+            }
+        }
+        Ok(())
+    }
+}
+
 struct Engine {
     context: Context,
+    rejections: Rc<Rejections>,
     loader: Rc<MapModuleLoader>,
     /// Exports of the SDK's runtime module.
     runtime: JsObject,
@@ -63,8 +92,10 @@ impl Clock for NoClock {
 /// Makes the engine and loads the SDK.
 pub(crate) fn prepare(sdk: &str) -> Result<(), String> {
     let loader = Rc::new(MapModuleLoader::new());
+    let rejections = Rc::new(Rejections::default());
     let mut context = Context::builder()
         .clock(Rc::new(NoClock))
+        .host_hooks(Rc::clone(&rejections))
         .module_loader(Rc::clone(&loader))
         .build()
         .map_err(|error| error.to_string())?;
@@ -88,6 +119,7 @@ pub(crate) fn prepare(sdk: &str) -> Result<(), String> {
     boa_gc::force_collect();
     ENGINE.set(Some(Engine {
         context,
+        rejections,
         loader,
         runtime,
         handlers: Vec::new(),
@@ -146,11 +178,22 @@ fn with<T>(phase: Phase, run: impl FnOnce(&mut Engine) -> JsResult<T>) -> Result
 
 impl Engine {
     fn call(&mut self, name: JsString, arguments: &[JsValue]) -> JsResult<JsValue> {
+        let answer = self.invoke(name, arguments)?;
+        // What promises bring may send messages, whose handling may bring more.
+        loop {
+            self.context.run_jobs()?;
+            if phase() != Phase::Handling || !self.invoke(js_string!("drained"), &[])?.to_boolean() {
+                break;
+            }
+        }
+        self.rejections.first()?;
+        Ok(answer)
+    }
+
+    fn invoke(&mut self, name: JsString, arguments: &[JsValue]) -> JsResult<JsValue> {
         let function = self.runtime.get(name, &mut self.context)?;
         let function = function.as_callable().ok_or_else(|| value::wrong("the SDK's runtime lacks a function"))?;
-        let answer = function.call(&JsValue::undefined(), arguments, &mut self.context)?;
-        self.context.run_jobs()?;
-        Ok(answer)
+        function.call(&JsValue::undefined(), arguments, &mut self.context)
     }
 }
 
