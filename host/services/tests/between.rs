@@ -101,6 +101,20 @@ async fn a_transfer_goes_once_to_whoever_shows_the_code() {
     let fresh = many.iter().filter(|given| given.as_ref().is_ok_and(|given| !given.before)).count();
     assert!(many.iter().all(Result::is_ok) && fresh == 1, "{many:?}");
     assert_eq!((host.balance(&ann), host.balance(&bo)), (7_500, 12_500));
+    // Where no PIN takes its time, they meet at the log.
+    let visitor = host.visitor().await;
+    for round in 0..20_u64 {
+        let (round_key, little) = (format!("v{round}"), transfer(&letters, 10));
+        let (left, right) = tokio::join!(
+            gives(&host, &visitor, &round_key, &little),
+            gives(&host, &visitor, &round_key, &little)
+        );
+        let (left, right) = (left.unwrap(), right.unwrap());
+        assert_ne!(left.before, right.before, "round {round}: {left:?} {right:?}");
+        assert_eq!(left.receipt, right.receipt);
+        assert_eq!(host.balance(&visitor), 20_000 - 10 * (round + 1));
+    }
+    assert_eq!(host.balance(&bo), 12_700);
     host.pass(Duration::from_millis(RECEIVE_MS));
     let again = gives(&host, &ann, "k1", &tea).await.unwrap();
     assert_eq!((again.before, &again.receipt, again.balance), (true, &given.receipt, 7_500));
@@ -137,7 +151,7 @@ async fn a_transfer_goes_once_to_whoever_shows_the_code() {
         "{said:?}"
     );
     assert_eq!(code(gives(&host, &cy, "g", &transfer(&new, 1)).await), "limit");
-    assert_eq!((host.balance(&ann), host.balance(&bo), host.balance(&cy)), (7_500, 12_500, 10_000));
+    assert_eq!((host.balance(&ann), host.balance(&bo), host.balance(&cy)), (7_500, 12_700, 10_000));
     host.check().await;
 }
 
