@@ -4,6 +4,7 @@ use super::App;
 use super::extract::Object;
 use super::guard::AtSeat;
 use super::merchant::{again, amount};
+use super::pays::seen;
 use super::person::at;
 use super::seats::Seat;
 use super::visit::complete;
@@ -15,7 +16,6 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Instant;
 use youji_api::{Sheet, SheetId};
 use youji_services::between::Giving;
 
@@ -144,7 +144,7 @@ async fn give<T: Gives>(app: Arc<App>, seat: Arc<Seat>, headers: HeaderMap, body
         let given = match services.given(&seat.person, &key, &giving).await? {
             Some(given) => given,
             None => {
-                seen(&app, &seat, sheet, &giving)?;
+                seen(&app, &seat, sheet, &shown_for(&giving))?;
                 services.give(&seat.person, &key, &giving, &pin).await?
             }
         };
@@ -164,33 +164,6 @@ async fn give<T: Gives>(app: Arc<App>, seat: Arc<Seat>, headers: HeaderMap, body
         Ok(Json(answer))
     })
     .await
-}
-
-/// Whether that sheet was shown here for exactly this, for long enough to be read.
-fn seen(app: &App, seat: &Seat, sheet: SheetId, giving: &Giving) -> Result<(), Problem> {
-    let shown = seat.pays.lock().at(sheet, &shown_for(giving)).ok_or_else(|| {
-        Problem::new(
-            409,
-            "no-sheet",
-            "Look at the sheet first",
-            "This was not shown at this seat, or its sheet was answered; nothing was moved.",
-            "Get the sheet, show it to the person, and name it in \"sheet\".",
-        )
-    })?;
-    let guard = app.host.config.limits.sheet_guard;
-    if Instant::now().saturating_duration_since(shown) < guard {
-        return Err(Problem::new(
-            409,
-            "too-soon",
-            "Too soon",
-            format!(
-                "An answer that comes within {} ms of its sheet confirms nothing; nothing was moved.",
-                guard.as_millis()
-            ),
-            "Let the person read the sheet, then send it again.",
-        ));
-    }
-    Ok(())
 }
 
 /// Money to whoever shows that code.

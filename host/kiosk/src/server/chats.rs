@@ -4,9 +4,8 @@ use super::App;
 use super::extract::Object;
 use super::guard::AtSeat;
 use super::person::at;
+use super::said::{ask_json, line_json, member_json, row_json, sent_json};
 use super::visit::{complete, open_here, opened_json};
-use crate::host::Host;
-use crate::money::{decimal, minor};
 use crate::open::{OpenRequest, Target};
 use crate::prepared::language_or;
 use crate::problem::Problem;
@@ -15,100 +14,13 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Instant;
-use youji_api::{Sheet, SheetId, codes};
-use youji_services::chat::{AskAnswer, Card, ChatAsk, ChatId, ChatLine, ChatMember, ChatRow, Content, Gift, Said, Sent};
+use youji_api::codes;
+use youji_services::chat::{AskAnswer, Card, ChatId, Content};
 
-type Answer = Result<Json<Value>, Problem>;
+pub(super) type Answer = Result<Json<Value>, Problem>;
 
 fn nothing() -> Answer {
     Ok(Json(json!({})))
-}
-
-fn card_json(host: &Host, card: &Card) -> Value {
-    let listed = host
-        .registry
-        .list()
-        .into_iter()
-        .find(|listed| listed.current.manifest.app_id == card.program);
-    let installed = listed.map(|listed| listed.current);
-    json!({
-        "program": card.program,
-        "title": card.title,
-        "summary": card.summary,
-        "name": super::person::program_name(host, &card.program),
-        "here": installed.is_some(),
-        "digest": installed.as_ref().map(|installed| installed.digest.to_string()),
-        "icon": installed.as_ref().and_then(|installed| installed.manifest.icons.first().map(|icon| icon.src.clone())),
-        "accent": installed.as_ref().and_then(|installed| installed.manifest.accent.clone()),
-    })
-}
-
-/// A line as a page gets it.
-pub(crate) fn line_json(host: &Host, line: &ChatLine) -> Value {
-    let currency = &host.config.currency;
-    let mut value = json!({
-        "number": line.number,
-        "at": line.at,
-        "member": line.member,
-        "name": line.name,
-        "mine": line.mine,
-    });
-    let said = match &line.said {
-        Said::Content(Content::Text { text }) => json!({"kind": "text", "text": text}),
-        Said::Content(Content::Card(card)) => json!({"kind": "card", "card": card_json(host, card)}),
-        Said::Content(Content::Transfer { amount, to, note }) => {
-            json!({"kind": "transfer", "amount": decimal(*amount, currency), "currency": currency, "to": to, "note": note})
-        }
-        Said::Content(Content::Packet { amount, shares, note }) => {
-            let now = line.packet.clone().unwrap_or_default();
-            json!({
-                "kind": "packet",
-                "amount": decimal(*amount, currency),
-                "currency": currency,
-                "shares": shares,
-                "note": note,
-                "claimed": now.claimed,
-                "share": (now.mine > 0).then(|| decimal(now.mine, currency)),
-                "open": now.open,
-            })
-        }
-        Said::Joined => json!({"kind": "joined"}),
-        Said::Left => json!({"kind": "left"}),
-        Said::Removed => json!({"kind": "removed"}),
-        Said::Gone => json!({"kind": "gone"}),
-        Said::Titled => json!({"kind": "titled"}),
-        Said::Erased => json!({"kind": "erased"}),
-        Said::Hidden => json!({"kind": "hidden"}),
-    };
-    if let (Some(value), Value::Object(said)) = (value.as_object_mut(), said) {
-        value.extend(said);
-    }
-    value
-}
-
-fn row_json(host: &Host, row: &ChatRow) -> Value {
-    json!({
-        "id": row.chat,
-        "group": row.group,
-        "title": row.title,
-        "members": row.members,
-        "owner": row.owner,
-        "unread": row.unread,
-        "last": row.last.as_ref().map(|line| line_json(host, line)),
-    })
-}
-
-fn ask_json(ask: &ChatAsk) -> Value {
-    json!({"id": ask.chat, "by": ask.by, "group": ask.group, "title": ask.title, "members": ask.members})
-}
-
-fn member_json(member: &ChatMember) -> Value {
-    json!({"member": member.member, "name": member.name, "me": member.me, "owner": member.owner, "blocked": member.blocked})
-}
-
-fn sent_json(sent: &Sent) -> Value {
-    json!({"number": sent.number, "unreached": sent.unreached, "before": sent.before})
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>, Extension(AtSeat(seat)): Extension<AtSeat>) -> Answer {
@@ -261,7 +173,7 @@ fn own_card(app: &App, seat: &super::seats::Seat, body: &CardBody, language: &st
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NumberBody {
-    number: u64,
+    pub(super) number: u64,
 }
 
 pub(crate) async fn mark_read(
@@ -505,150 +417,4 @@ pub(crate) async fn open(
     };
     let here = open_here(&app, &seat, request, None).await?;
     Ok(Json(opened_json(&app.host, &here, &language)))
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum GiftBody {
-    Transfer {
-        to: u32,
-        amount: String,
-        #[serde(default)]
-        note: String,
-    },
-    Packet {
-        amount: String,
-        shares: u32,
-        #[serde(default)]
-        random: bool,
-        #[serde(default)]
-        note: String,
-    },
-}
-
-impl GiftBody {
-    fn gift(self, currency: &str) -> Result<Gift, Problem> {
-        let amount = |text: &str| {
-            minor(text.trim(), currency).ok_or_else(|| {
-                Problem::new(
-                    400,
-                    codes::INVALID,
-                    "Not an amount",
-                    format!("An amount such as 12.50 was expected in {currency}; nothing was moved."),
-                    "Enter digits, and a point before the decimals.",
-                )
-            })
-        };
-        Ok(match self {
-            GiftBody::Transfer { to, amount: text, note } => Gift::Transfer {
-                to,
-                amount: amount(&text)?,
-                note,
-            },
-            GiftBody::Packet {
-                amount: text,
-                shares,
-                random,
-                note,
-            } => Gift::Packet {
-                amount: amount(&text)?,
-                shares,
-                random,
-                note,
-            },
-        })
-    }
-}
-
-/// What a sheet was shown for, so that an answer to it can carry out nothing else.
-fn shown_for(chat: &str, gift: &Gift) -> String {
-    format!("chat/{chat}/{}", serde_json::to_string(gift).unwrap_or_default())
-}
-
-pub(crate) async fn sheet(
-    State(app): State<Arc<App>>,
-    Extension(AtSeat(seat)): Extension<AtSeat>,
-    Path(id): Path<String>,
-    Object(body): Object<GiftBody>,
-) -> Result<Json<Sheet>, Problem> {
-    at(&app, &seat)?;
-    let gift = body.gift(&app.host.config.currency)?;
-    let sheet = app.host.services.chat_gift_sheet(&seat.person, &ChatId::from(id.as_str()), &gift)?;
-    seat.pays.lock().shown(sheet.id, shown_for(&id, &gift));
-    seat.touch();
-    Ok(Json(sheet))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct GiveBody {
-    client_id: String,
-    sheet: SheetId,
-    gift: GiftBody,
-    #[serde(default)]
-    pin: String,
-}
-
-pub(crate) async fn give(
-    State(app): State<Arc<App>>,
-    Extension(AtSeat(seat)): Extension<AtSeat>,
-    Path(id): Path<String>,
-    Object(body): Object<GiveBody>,
-) -> Answer {
-    let currency = app.host.config.currency.clone();
-    let gift = body.gift.gift(&currency)?;
-    let shown = seat.pays.lock().at(body.sheet, &shown_for(&id, &gift)).ok_or_else(|| {
-        Problem::new(
-            409,
-            "no-sheet",
-            "Look at the sheet first",
-            "This was not shown at this seat, or its sheet was answered; nothing was moved.",
-            "Get the sheet, show it to the person, and name it in \"sheet\".",
-        )
-    })?;
-    let guard = app.host.config.limits.sheet_guard;
-    if Instant::now().saturating_duration_since(shown) < guard {
-        return Err(Problem::new(
-            409,
-            "too-soon",
-            "Too soon",
-            format!(
-                "An answer that comes within {} ms of its sheet confirms nothing; nothing was moved.",
-                guard.as_millis()
-            ),
-            "Let the person read the sheet, then send it again.",
-        ));
-    }
-    complete(async move {
-        let chat = ChatId::from(id.as_str());
-        let given = app
-            .host
-            .services
-            .chat_give(&seat.person, &chat, &body.client_id, &gift, &body.pin)
-            .await?;
-        seat.pays.lock().answered(body.sheet);
-        let mut answer = sent_json(&given.sent);
-        answer["balance"] = json!(decimal(given.balance, &currency));
-        answer["currency"] = json!(currency);
-        Ok(Json(answer))
-    })
-    .await
-}
-
-pub(crate) async fn claim(
-    State(app): State<Arc<App>>,
-    Extension(AtSeat(seat)): Extension<AtSeat>,
-    Path(id): Path<String>,
-    Object(body): Object<NumberBody>,
-) -> Answer {
-    complete(async move {
-        let share = app
-            .host
-            .services
-            .chat_claim(&seat.person, &ChatId::from(id.as_str()), body.number)
-            .await?;
-        let currency = &app.host.config.currency;
-        Ok(Json(json!({"share": decimal(share, currency), "currency": currency})))
-    })
-    .await
 }

@@ -1,10 +1,10 @@
 //! A person's messages as they come, as server-sent events: in order, at least once, with every gap said.
 
 use super::App;
-use super::chats::line_json;
 use super::guard::AtSeat;
 use super::net::stopped;
 use super::person::{message_json, program_name};
+use super::said::line_json;
 use super::seats::Listening;
 use crate::problem::Problem;
 use axum::Extension;

@@ -9,7 +9,7 @@
 //! | `seats` | who sits at which device |
 //! | `bucket` | rates |
 //! | `pages`, `visit`, `person`, `privacy`, `messages`, `operate` | the handlers, by who uses them |
-//! | `chats` | conversations between people |
+//! | `chats`, `said`, `gifts` | conversations between people, as a page gets them, and money in them |
 //! | `first` | openings that wait for a person's yes |
 //! | `between` | money from one person to another |
 //! | `merchant`, `payments`, `pays` | merchants' own servers, and how people pay what they ask |
@@ -27,6 +27,7 @@ mod collect;
 mod extract;
 mod first;
 mod frames;
+mod gifts;
 mod guard;
 mod merchant;
 mod messages;
@@ -41,6 +42,7 @@ mod privacy;
 mod programs;
 mod registry;
 pub mod routes;
+mod said;
 mod seats;
 mod socket;
 mod staff;

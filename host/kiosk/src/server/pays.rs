@@ -1,5 +1,8 @@
 //! What a seat knows of payments to merchants: the sheets that it was shown.
 
+use super::App;
+use super::seats::Seat;
+use crate::problem::Problem;
 use std::collections::VecDeque;
 use std::time::Instant;
 use youji_api::SheetId;
@@ -30,4 +33,31 @@ impl Pays {
     pub(crate) fn answered(&mut self, sheet: SheetId) {
         self.shown.retain(|(id, _, _)| *id != sheet);
     }
+}
+
+/// Whether that sheet was shown at the seat for exactly this, for long enough to be read: an answer that comes sooner was not meant for it.
+pub(crate) fn seen(app: &App, seat: &Seat, sheet: SheetId, what: &str) -> Result<(), Problem> {
+    let shown = seat.pays.lock().at(sheet, what).ok_or_else(|| {
+        Problem::new(
+            409,
+            "no-sheet",
+            "Look at the sheet first",
+            "This was not shown at this seat, or its sheet was answered; nothing was moved.",
+            "Get the sheet, show it to the person, and name it in \"sheet\".",
+        )
+    })?;
+    let guard = app.host.config.limits.sheet_guard;
+    if shown.elapsed() < guard {
+        return Err(Problem::new(
+            409,
+            "too-soon",
+            "Too soon",
+            format!(
+                "An answer that comes within {} ms of its sheet confirms nothing; nothing was moved.",
+                guard.as_millis()
+            ),
+            "Let the person read the sheet, then send it again.",
+        ));
+    }
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! The one table of routes and who may use each. The router is made from it, and so is the test of every route × principal.
 
 use super::{
-    App, between, chats, codes, collect, first, guard, merchant, messages, operate, pages, payments, person, privacy, programs, registry,
-    socket, staff, token, visit,
+    App, between, chats, codes, collect, first, gifts, guard, merchant, messages, operate, pages, payments, person, privacy, programs,
+    registry, socket, staff, token, visit,
 };
 use crate::problem::Problem;
 use crate::remote;
@@ -126,9 +126,9 @@ fn table() -> Vec<Entry> {
         act("/api/chats/{id}/block", Person, post(chats::block)),
         act("/api/chats/{id}/leave", Person, post(chats::leave)),
         act("/api/chats/{id}/open", Person, post(chats::open)),
-        act("/api/chats/{id}/sheet", Person, post(chats::sheet)),
-        act("/api/chats/{id}/give", Person, post(chats::give)),
-        act("/api/chats/{id}/claim", Person, post(chats::claim)),
+        act("/api/chats/{id}/sheet", Person, post(gifts::sheet)),
+        act("/api/chats/{id}/give", Person, post(gifts::give)),
+        act("/api/chats/{id}/claim", Person, post(gifts::claim)),
         read("/T/{code}", Anyone, get(pages::page)),
         read("/R/{code}", Anyone, get(pages::page)),
         act("/api/receive", Person, post(between::receive)),

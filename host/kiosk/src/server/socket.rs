@@ -2,11 +2,12 @@
 
 use super::App;
 use super::bucket::Bucket;
-use super::chats::line_json;
+
 use super::frames::{FromPage, ToPage};
 use super::guard::AtSeat;
 use super::net::stopped;
 use super::person::{message_json, program_name, speak, spending_json};
+use super::said::line_json;
 use super::seats::{Found, Here, Seat};
 use super::visit::{Asker, open_here, opened_json};
 use crate::open::{OpenRequest, Target};

@@ -2,7 +2,7 @@
 
 use super::{BETWEEN, Given, Giving, NOTE_MOST, PACKET_MS, SHARES_MOST, no_code};
 use crate::change::Change;
-use crate::chat::room::Rate;
+use crate::chat::rate::Rate;
 use crate::flow::{Flow, FlowChange};
 use crate::model::{Message, Names, Receipt};
 use crate::money;

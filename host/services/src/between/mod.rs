@@ -13,7 +13,7 @@
 mod give;
 mod packet;
 
-use crate::chat::room::Rate;
+use crate::chat::rate::Rate;
 use crate::order::Mode;
 use crate::people::nobody;
 use crate::services::{Services, invalid, limit, not_found};

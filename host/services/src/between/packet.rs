@@ -2,7 +2,7 @@
 
 use super::{BETWEEN, PacketSeen};
 use crate::change::Change;
-use crate::chat::room::Rate;
+use crate::chat::rate::Rate;
 use crate::flow::FlowChange;
 use crate::money;
 use crate::order::Mode;

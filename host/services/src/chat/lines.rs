@@ -1,6 +1,7 @@
 //! What is said in a conversation: once, in order, to those who are here; and reading it.
 
-use super::room::{Rate, mine, tell};
+use super::rate::Rate;
+use super::room::{mine, tell};
 use super::state::{Chat, ChatChange, Line, LineKind};
 use super::{ChatId, ChatLine, ChatRow, Content, PacketNow, Said, Sent};
 use crate::change::Change;

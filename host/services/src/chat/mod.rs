@@ -7,15 +7,20 @@
 //! | module | holds |
 //! |---|---|
 //! | `state` | what decisions look at, and what entries do to it |
-//! | `room` | making, inviting, asking, joining, leaving, removing, blocking |
+//! | `room` | making, leaving, removing; who is there |
+//! | `invite` | inviting, asking, coming in |
+//! | `block`, `rate` | whom somebody does not want to hear; how often somebody may speak, ask and guess |
 //! | `lines` | what is said: once, in order; reading it |
 //! | `card` | a mini-program offers a card, and somebody opens one |
 //! | `money`, `packet` | transfers and red packets |
 
+pub(crate) mod block;
 pub(crate) mod card;
+pub(crate) mod invite;
 pub(crate) mod lines;
 pub(crate) mod money;
 pub(crate) mod packet;
+pub(crate) mod rate;
 pub(crate) mod room;
 pub(crate) mod state;
 

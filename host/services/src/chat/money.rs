@@ -2,7 +2,8 @@
 //! one entry with the line that says so.
 
 use super::packet::Packet;
-use super::room::{Rate, mine, pointer};
+use super::rate::Rate;
+use super::room::{mine, pointer};
 use super::state::{Chat, ChatChange};
 use super::{ChatId, Content, Sent};
 use crate::change::Change;
