@@ -103,6 +103,38 @@ async fn a_transfer_needs_its_own_sheet_and_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_yes_moves_money_once_however_many_keys_come_at_once() {
+    let kiosk = Kiosk::open(|config| config.limits.sheet_guard = GUARD).await;
+    let (mut ann, mut bo) = (kiosk.visitor().await, kiosk.visitor().await);
+    let code = bo.post("/api/receive", &json!({})).await.json();
+    let gift = json!({"to": code["address"], "amount": "12.50", "note": ""});
+    let asked = sheet(&mut ann, "/api/transfers", &gift).await;
+    let yes = json!({"sheet": asked["id"], "gift": gift, "pin": ""});
+    let all = (0..16).map(|number| {
+        let (mut ann, yes) = (ann.clone(), yes.clone());
+        async move { post(&mut ann, "/api/transfers", &format!("key-{}", number / 2), &yes).await }
+    });
+    let answers = futures_util::future::join_all(all).await;
+    let given = answers
+        .iter()
+        .filter(|answer| answer.status == 200)
+        .map(|answer| answer.json()["receipt"].to_string());
+    let mut receipts = given.collect::<Vec<_>>();
+    assert_eq!(receipts.len(), 2, "both requests of one key: {answers:?}");
+    receipts.dedup();
+    assert_eq!(receipts.len(), 1, "{answers:?}");
+    answers
+        .iter()
+        .filter(|answer| answer.status != 200)
+        .for_each(|answer| check(answer, 409, "no-sheet"));
+    assert_eq!(
+        (balance(&mut ann).await, balance(&mut bo).await),
+        ("187.50".into(), "212.50".into())
+    );
+    kiosk.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_red_packet_is_for_whoever_has_its_link() {
     let kiosk = Kiosk::open(|config| config.limits.sheet_guard = GUARD).await;
     let (mut ann, mut bo, mut cy) = (kiosk.visitor().await, kiosk.visitor().await, kiosk.visitor().await);

@@ -4,7 +4,7 @@ use super::App;
 use super::extract::Object;
 use super::guard::AtSeat;
 use super::merchant::{again, amount};
-use super::pays::seen;
+use super::pays::hold;
 use super::person::at;
 use super::seats::Seat;
 use super::visit::complete;
@@ -143,12 +143,16 @@ async fn give<T: Gives>(app: Arc<App>, seat: Arc<Seat>, headers: HeaderMap, body
         // Sent once more: what came of it, whatever became of its sheet.
         let given = match services.given(&seat.person, &key, &giving).await? {
             Some(given) => given,
-            None => {
-                seen(&app, &seat, sheet, &shown_for(&giving))?;
-                services.give(&seat.person, &key, &giving, &pin).await?
-            }
+            None => match hold(&app, &seat, sheet, &shown_for(&giving), &key) {
+                Ok(held) => {
+                    let given = services.give(&seat.person, &key, &giving, &pin).await?;
+                    held.done();
+                    given
+                }
+                // The same request, sent at once, may have been done since the look above.
+                Err(problem) => services.given(&seat.person, &key, &giving).await?.ok_or(problem)?,
+            },
         };
-        seat.pays.lock().answered(sheet);
         let mut answer = json!({
             "id": given.id,
             "state": given.state,

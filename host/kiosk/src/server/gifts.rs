@@ -4,7 +4,7 @@ use super::App;
 use super::chats::{Answer, NumberBody};
 use super::extract::Object;
 use super::guard::AtSeat;
-use super::pays::seen;
+use super::pays::hold;
 use super::person::at;
 use super::said::sent_json;
 use super::visit::complete;
@@ -108,7 +108,7 @@ pub(crate) async fn give(
 ) -> Answer {
     let currency = app.host.config.currency.clone();
     let gift = body.gift.gift(&currency)?;
-    seen(&app, &seat, body.sheet, &shown_for(&id, &gift))?;
+    let held = hold(&app, &seat, body.sheet, &shown_for(&id, &gift), &body.client_id)?;
     complete(async move {
         let chat = ChatId::from(id.as_str());
         let given = app
@@ -116,7 +116,7 @@ pub(crate) async fn give(
             .services
             .chat_give(&seat.person, &chat, &body.client_id, &gift, &body.pin)
             .await?;
-        seat.pays.lock().answered(body.sheet);
+        held.done();
         let mut answer = sent_json(&given.sent);
         answer["balance"] = json!(decimal(given.balance, &currency));
         answer["currency"] = json!(currency);

@@ -4,6 +4,7 @@ use super::App;
 use super::seats::Seat;
 use crate::problem::Problem;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 use youji_api::SheetId;
 
@@ -14,6 +15,8 @@ const SHEETS: usize = 16;
 #[derive(Default)]
 pub(crate) struct Pays {
     shown: VecDeque<(SheetId, String, Instant)>,
+    /// Answers that are being carried out: of which sheet, and under which key.
+    held: Vec<(SheetId, String)>,
 }
 
 impl Pays {
@@ -35,17 +38,43 @@ impl Pays {
     }
 }
 
-/// Whether that sheet was shown at the seat for exactly this, for long enough to be read: an answer that comes sooner was not meant for it.
-pub(crate) fn seen(app: &App, seat: &Seat, sheet: SheetId, what: &str) -> Result<(), Problem> {
-    let shown = seat.pays.lock().at(sheet, what).ok_or_else(|| {
-        Problem::new(
-            409,
-            "no-sheet",
-            "Look at the sheet first",
-            "This was not shown at this seat, or its sheet was answered; nothing was moved.",
-            "Get the sheet, show it to the person, and name it in \"sheet\".",
-        )
-    })?;
+/// A sheet whose answer is being carried out. Dropped, it can be answered again, unless the answer was [`done`](Held::done).
+pub(crate) struct Held {
+    seat: Arc<Seat>,
+    sheet: SheetId,
+    key: String,
+}
+
+impl Held {
+    /// The money has moved: the sheet is good for nothing more.
+    pub(crate) fn done(self) {
+        self.seat.pays.lock().answered(self.sheet);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut pays = self.seat.pays.lock();
+        let mine = pays.held.iter().position(|(sheet, key)| *sheet == self.sheet && *key == self.key);
+        mine.map(|at| pays.held.swap_remove(at));
+    }
+}
+
+fn no_sheet() -> Problem {
+    Problem::new(
+        409,
+        "no-sheet",
+        "Look at the sheet first",
+        "This was not shown at this seat, or its sheet was answered; nothing was moved.",
+        "Get the sheet, show it to the person, and name it in \"sheet\".",
+    )
+}
+
+/// Holds a sheet that was shown at the seat for exactly this, for long enough to be read: an answer that comes sooner was not meant for it.
+/// Requests of one key hold it together, for they move money once; one of another key has come too late.
+pub(crate) fn hold(app: &App, seat: &Arc<Seat>, sheet: SheetId, what: &str, key: &str) -> Result<Held, Problem> {
+    let mut pays = seat.pays.lock();
+    let shown = pays.at(sheet, what).ok_or_else(no_sheet)?;
     let guard = app.host.config.limits.sheet_guard;
     if shown.elapsed() < guard {
         return Err(Problem::new(
@@ -59,5 +88,13 @@ pub(crate) fn seen(app: &App, seat: &Seat, sheet: SheetId, what: &str) -> Result
             "Let the person read the sheet, then send it again.",
         ));
     }
-    Ok(())
+    if pays.held.iter().any(|(held, by)| *held == sheet && by != key) {
+        return Err(no_sheet());
+    }
+    pays.held.push((sheet, key.to_owned()));
+    Ok(Held {
+        seat: Arc::clone(seat),
+        sheet,
+        key: key.to_owned(),
+    })
 }
