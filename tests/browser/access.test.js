@@ -189,10 +189,10 @@ for (const [name, options] of [
     await page.locator('.who-btn').waitFor({ state: 'detached' });
     await page.locator('.card-entry').first().waitFor();
     const leave = (await page.locator('.card-entry').count()) - 1;
-    assert.equal(leave, 5, 'messages, conversations, payment code, receipts, privacy, and the way out');
+    assert.equal(leave, 6, 'messages, conversations, payment code, receipts, privacy, transfers, and the way out');
     for (let n = 0; n < leave; n += 1) {
       await page.locator('.card-entry').nth(n).click();
-      await page.locator('dialog[open]').locator('.rows, .empty, .pay-code-digits').first().waitFor();
+      await page.locator('dialog[open]').locator('.rows, .empty, .pay-code-digits, .choices').first().waitFor();
       assert.deepEqual(await barriers(page), [], 'barriers on a panel');
       await page.keyboard.press('Escape');
       await page.locator('dialog[open]').waitFor({ state: 'detached' });
