@@ -122,6 +122,21 @@ fn a_machine_on_which_something_is_missing() {
         said.ok();
     }
     // Unless its SDK is not whole.
+    let compiler = script.join(".youji/sdk/js/vendor/compiler.wasm");
+    let mut bytes = std::fs::read(&compiler).expect("a compiler");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    std::fs::write(&compiler, bytes).expect("written");
+    check(
+        &author,
+        &script,
+        &["build"],
+        &[
+            "the SDK is not whole",
+            "compiler.wasm should have the SHA-256",
+            ".youji/sdk",
+            "unpacks it again",
+        ],
+    );
     let engine = script.join(".youji/sdk/js/vendor/SHA256SUMS");
     std::fs::remove_file(&engine).expect("removed");
     std::fs::write(script.join("src/main.ts"), "export default 1;\n").expect("written");

@@ -72,7 +72,7 @@ impl Tools {
             let compiler = compiler(&places)?;
             if !engine.is_file() {
                 let text = sdk_text(&compiler, &sdk.join("js/lib"))?;
-                let prepared = youji_runtime::prepared(&read(&places.vendor.join("engine.wasm"))?, &text);
+                let prepared = youji_runtime::prepared(&module(&places, "engine.wasm")?, &text);
                 write(engine, &prepared.map_err(|output| BuildError::Sdk { output })?)?;
             }
         }
@@ -87,7 +87,8 @@ impl Tools {
 fn compiler(places: &Places) -> Result<Tool, BuildError> {
     let path = places.vendor.join("compiler.wasm");
     let compiled = places.folder.join("compiled");
-    Tool::load(&read(&path)?, &format!("compiler{}", places.built), &compiled).map_err(|error| BuildError::file(&path, error))
+    Tool::load(&module(places, "compiler.wasm")?, &format!("compiler{}", places.built), &compiled)
+        .map_err(|error| BuildError::file(&path, error))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
@@ -95,6 +96,23 @@ fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
         let remedy = "remove the project's .youji/sdk and the folder that it leads to; the next build unpacks the SDK again";
         BuildError::file(path, format!("{error}; {remedy}"))
     })
+}
+
+/// A module whose bytes are those that its SDK lists: what is made of them is kept under that list's name.
+fn module(places: &Places, name: &str) -> Result<Vec<u8>, BuildError> {
+    let bytes = read(&places.vendor.join(name))?;
+    let found = Digest::of(&bytes).to_string();
+    let sums = String::from_utf8_lossy(&read(&places.sums)?).into_owned();
+    let listed = sums.lines().filter_map(|line| line.split_once("  ")).find(|(_, of)| *of == name);
+    match listed {
+        Some((expected, _)) if expected == found => Ok(bytes),
+        Some((expected, _)) => Err(BuildError::Sdk {
+            output: format!("{name} should have the SHA-256 {expected}, and has {found}"),
+        }),
+        None => Err(BuildError::Sdk {
+            output: format!("SHA256SUMS lists no {name}"),
+        }),
+    }
 }
 
 /// Of all those files.
