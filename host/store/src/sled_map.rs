@@ -18,6 +18,10 @@ const OWN: u8 = 0;
 const CALLERS: u8 = 1;
 const WATERMARK: [u8; 2] = [OWN, b'w'];
 const LOCK: &str = "lock";
+/// How often a lock is asked for. A process that is just being started holds all files of its parent until it becomes another program,
+/// which takes a while on a busy machine; another host is told after two seconds.
+const LOOKS: u32 = 200;
+const LOOK: std::time::Duration = std::time::Duration::from_millis(10);
 /// What sled makes in its folder, but for its pictures of the page table, which hold no keys and no values.
 const BARE: [&str; 3] = ["conf", "db", "blobs"];
 
@@ -174,18 +178,26 @@ impl SledMap {
 impl Generation {
     fn open(parent: &Path, number: u64) -> Result<Self> {
         let dir = parent.join(number.to_string());
-        let db = guard(|| {
-            sled::Config::new()
-                .path(&dir)
-                .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(None)
-                .open()
-        });
-        let db = match db {
-            Err(StoreError::Projection { reason }) if reason.contains("lock") && reason.contains("acquire") => {
-                return Err(StoreError::InUse { dir: parent.to_owned() });
+        let open = || {
+            guard(|| {
+                sled::Config::new()
+                    .path(&dir)
+                    .cache_capacity(CACHE_BYTES)
+                    .flush_every_ms(None)
+                    .open()
+            })
+        };
+        let locked = |error: &StoreError| matches!(error, StoreError::Projection { reason } if reason.contains("lock") && reason.contains("acquire"));
+        let mut looks = 0;
+        let db = loop {
+            match open() {
+                Err(error) if locked(&error) && looks < LOOKS => {
+                    looks += 1;
+                    std::thread::sleep(LOOK);
+                }
+                Err(error) if locked(&error) => return Err(StoreError::InUse { dir: parent.to_owned() }),
+                other => break other?,
             }
-            other => other?,
         };
         // A first read finds damage that opening alone does not.
         guard(|| db.get(WATERMARK))?;
@@ -248,11 +260,10 @@ fn lock(dir: &Path) -> Result<File> {
         .truncate(false)
         .open(&path)
         .at("opening", &path)?;
-    // A process that is just being started holds all files of its parent until it becomes another program.
-    for _ in 0..50 {
+    for _ in 0..LOOKS {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
             Err(TryLockError::Error(error)) => return Err(error).at("locking", &path),
         }
     }
