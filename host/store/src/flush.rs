@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::broadcast;
@@ -192,6 +193,19 @@ impl<N: Send + 'static> Flusher<N> {
     /// Whether what is handed over now is taken at once.
     pub(crate) fn is_idle(&self) -> bool {
         self.thread.is_some() && self.shared.idle.load(Ordering::Acquire)
+    }
+
+    /// Waits until what is being written is done, or so long; false if nothing is.
+    pub(crate) fn rest(&self, most: Duration) -> bool {
+        if self.thread.is_none() || self.is_idle() {
+            return false;
+        }
+        let mut line = self.shared.line.lock();
+        let busy = line.busy || !line.next.is_empty();
+        if busy {
+            self.shared.progress.wait_for(&mut line, most);
+        }
+        busy
     }
 
     /// Whether something failed: take it.

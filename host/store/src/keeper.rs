@@ -159,6 +159,7 @@ impl Helper {
         let thread = std::thread::Builder::new()
             .name("youji-keeper".to_owned())
             .spawn(move || {
+                stand_back();
                 while let Ok(first) = waiting.recv() {
                     let mut next = Some(first);
                     while let Some(work) = next {
@@ -183,6 +184,14 @@ impl Drop for Helper {
             thread.take().map(std::thread::JoinHandle::join);
         }
     }
+}
+
+/// How far threads stand back that do what nobody waits for.
+const NICE: i32 = 10;
+
+/// From now on the calling thread lets others go first.
+pub(crate) fn stand_back() {
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }
 
 /// What is said when the keeper is gone.

@@ -8,7 +8,7 @@
 //! use std::io::Read;
 //! use std::sync::Arc;
 //! use serde::{Deserialize, Serialize};
-//! use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, SledMap, Snapshot, Stamp};
+//! use youji_store::{Commit, CommitOptions, Decision, Effects, Machine, RunMap, Snapshot, Stamp};
 //!
 //! #[derive(Default)]
 //! struct Till { coins: u64 }
@@ -57,7 +57,7 @@
 //!
 //! # async fn run() -> youji_store::Result<()> {
 //! let dir = tempfile::tempdir().expect("a scratch folder");
-//! let map = Arc::new(SledMap::open(&dir.path().join("map"))?);
+//! let map = Arc::new(RunMap::open(&dir.path().join("map"))?);
 //! let (till, recovery) = Commit::open(CommitOptions::new(dir.path()), map, Till::default)?;
 //! assert_eq!(recovery.sequence, 0);
 //! assert_eq!(till.submit(Command::PutIn(5)).await?, Ok(5));
@@ -85,6 +85,8 @@ mod map;
 mod reader;
 mod recover;
 mod replay;
+mod run;
+mod run_map;
 mod sled_map;
 mod writer;
 
@@ -98,4 +100,5 @@ pub use log::{COMMAND, Entry, Head, Kept, Log, LogOptions, NewEntry, Verified};
 pub use machine::{Decision, Effects, Keep, Machine, Reduce, Reducer, Snapshot, Stamp};
 pub use map::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Map, MapOp, Pair, Watermark};
 pub use reader::LogReader;
+pub use run_map::RunMap;
 pub use sled_map::SledMap;

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -20,6 +21,10 @@ const WATERMARK: [u8; 2] = [OWN, b'w'];
 const LOCK: &str = "lock";
 /// What sled makes in its folder, but for its pictures of the page table, which hold no keys and no values.
 const BARE: [&str; 3] = ["conf", "db", "blobs"];
+
+/// How often sled's own lock is tried, which nobody else can have for long: the map's is held.
+const TRIES: u32 = 100;
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// Named last in a generation's folder, when everything is in it.
 const WHOLE: &str = "whole";
@@ -174,19 +179,27 @@ impl SledMap {
 impl Generation {
     fn open(parent: &Path, number: u64) -> Result<Self> {
         let dir = parent.join(number.to_string());
-        let db = guard(|| {
-            sled::Config::new()
-                .path(&dir)
-                .cache_capacity(CACHE_BYTES)
-                .flush_every_ms(None)
-                .open()
-        });
-        let db = match db {
-            Err(StoreError::Projection { reason }) if reason.contains("lock") && reason.contains("acquire") => {
-                return Err(StoreError::InUse { dir: parent.to_owned() });
-            }
-            other => other?,
+        let open = || {
+            let config = sled::Config::new().path(&dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+            guard(|| config.open())
         };
+        let taken = |db: &Result<sled::Db>| match db {
+            Err(StoreError::Projection { reason }) => reason.contains("lock") && reason.contains("acquire"),
+            _ => false,
+        };
+        let mut db = open();
+        // Threads of sled's let a database go a moment after it was dropped.
+        for _ in 0..TRIES {
+            if !taken(&db) {
+                break;
+            }
+            std::thread::sleep(TRY_AGAIN);
+            db = open();
+        }
+        if taken(&db) {
+            return Err(StoreError::InUse { dir: parent.to_owned() });
+        }
+        let db = db?;
         // A first read finds damage that opening alone does not.
         guard(|| db.get(WATERMARK))?;
         let path = dir.join("db");

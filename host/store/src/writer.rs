@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -23,6 +23,8 @@ use crate::sled_map;
 
 /// Commands that are decided before the flusher, if it has nothing to do, is given them.
 const BURST: usize = 64;
+/// How long the writer does not look at its queue at most, while a group is being written.
+const LOOK_UP: Duration = Duration::from_micros(200);
 /// Notices that wait for a slow subscriber.
 const NOTICES: usize = 4_096;
 
@@ -192,7 +194,7 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
 
     /// Serves until it is told to close, or nobody is left to ask.
     fn serve(&mut self, queue: &mut mpsc::Receiver<Job<M>>) -> Option<oneshot::Sender<Result<()>>> {
-        while let Some(first) = queue.blocking_recv() {
+        while let Some(first) = self.next_job(queue) {
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
@@ -242,6 +244,19 @@ impl<M: Machine, F: Fn() -> M> Writer<M, F> {
         }
         self.finish();
         None
+    }
+
+    /// The next job; none when nobody is left to ask. Whoever sends to a thread that sleeps must wake it, which costs more than most
+    /// decisions: while a group is being written, this one looks up now and then instead, and decides on all that came meanwhile.
+    fn next_job(&self, queue: &mut mpsc::Receiver<Job<M>>) -> Option<Job<M>> {
+        loop {
+            match queue.try_recv() {
+                Ok(job) => return Some(job),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) if self.flusher.rest(LOOK_UP) => {}
+                Err(mpsc::error::TryRecvError::Empty) => return queue.blocking_recv(),
+            }
+        }
     }
 
     fn is_due(&self) -> bool {

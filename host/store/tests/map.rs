@@ -1,4 +1,4 @@
-//! The map over sled: ordered, paged, batched.
+//! Maps, over sled and in runs over it: ordered, paged, batched.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::{Rng, SeedableRng};
-use youji_store::{MAX_VALUE_BYTES, Map, MapOp, SledMap, StoreError, Watermark};
+use youji_store::{MAX_VALUE_BYTES, Map, MapOp, RunMap, SledMap, StoreError, Watermark};
+
+type Opening = fn(&Path) -> Arc<dyn Map>;
+
+/// Each kind of map.
+const KINDS: [Opening; 2] = [
+    |dir| Arc::new(SledMap::open(dir).unwrap()),
+    |dir| Arc::new(RunMap::open(dir).unwrap()),
+];
 
 fn put(key: &[u8], value: &[u8]) -> MapOp {
     MapOp::Put(key.to_vec(), value.to_vec())
@@ -14,8 +22,14 @@ fn put(key: &[u8], value: &[u8]) -> MapOp {
 
 #[tokio::test]
 async fn prefixes_are_read_in_pages_both_ways() {
+    for open in KINDS {
+        check_prefixes_are_read_in_pages_both_ways(open).await;
+    }
+}
+
+async fn check_prefixes_are_read_in_pages_both_ways(open: Opening) {
     let dir = tempfile::tempdir().unwrap();
-    let map = SledMap::open(dir.path()).unwrap();
+    let map = open(dir.path());
     let keys: [&[u8]; 8] = [b"a", b"a/1", b"a/2", b"a/3", b"a/\xff", b"a/\xff\xff", b"b", b"\xff\xff"];
     let mark = Watermark { log: [7; 32], sequence: 3 };
     map.apply(keys.iter().map(|key| put(key, key)).collect(), mark).await.unwrap();
@@ -50,8 +64,14 @@ async fn prefixes_are_read_in_pages_both_ways() {
 
 #[tokio::test]
 async fn batches_are_whole_and_the_watermark_goes_with_them() {
+    for open in KINDS {
+        check_batches_are_whole_and_the_watermark_goes_with_them(open).await;
+    }
+}
+
+async fn check_batches_are_whole_and_the_watermark_goes_with_them(open: Opening) {
     let dir = tempfile::tempdir().unwrap();
-    let map = SledMap::open(dir.path()).unwrap();
+    let map = open(dir.path());
     let mark = |sequence| Watermark { log: [7; 32], sequence };
     map.apply(vec![put(b"k", b"1"), put(b"k", b"2"), put(b"gone", b"x")], mark(1))
         .await
@@ -69,7 +89,7 @@ async fn batches_are_whole_and_the_watermark_goes_with_them() {
     assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
     map.flush().await.unwrap();
     drop(map);
-    let map = SledMap::open(dir.path()).unwrap();
+    let map = open(dir.path());
     assert_eq!(map.get(&[b"k", b"gone", b"big"]).await.unwrap(), [Some(b"2".to_vec()), None, None]);
     assert_eq!(map.watermark().await.unwrap(), mark(2));
     map.clear().await.unwrap();
@@ -93,10 +113,16 @@ fn holding(dir: &Path, text: &[u8]) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn what_was_deleted_is_in_no_file_after_renewing() {
+    for open in KINDS {
+        check_what_was_deleted_is_in_no_file_after_renewing(open).await;
+    }
+}
+
+async fn check_what_was_deleted_is_in_no_file_after_renewing(open: Opening) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("map");
     let mark = |sequence| Watermark { log: [7; 32], sequence };
-    let map = SledMap::open(&path).unwrap();
+    let map = open(&path);
     let value = |number: u32| format!("canary-{number:04}-of-this-test").into_bytes();
     for number in 0..2_000_u32 {
         let key = format!("key-{number:04}-of-this-test").into_bytes();
@@ -128,18 +154,24 @@ async fn what_was_deleted_is_in_no_file_after_renewing() {
         assert_eq!(map.watermark().await.unwrap(), mark(3_999));
     }
     drop(map);
-    let map = SledMap::open(&path).unwrap();
+    let map = open(&path);
     assert_eq!(map.scan(b"key-", None, 5_000).await.unwrap().len(), 1_000);
     assert_eq!(map.watermark().await.unwrap(), mark(3_999));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_go_on_while_it_is_renewed() {
+    for open in KINDS {
+        check_writes_go_on_while_it_is_renewed(open).await;
+    }
+}
+
+async fn check_writes_go_on_while_it_is_renewed(open: Opening) {
     let seed: u64 = rand::random();
     eprintln!("seed {seed}");
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let dir = tempfile::tempdir().unwrap();
-    let map = Arc::new(SledMap::open(dir.path()).unwrap());
+    let map = open(dir.path());
     let mut model = BTreeMap::new();
     let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let renewing = std::thread::spawn({
@@ -185,7 +217,7 @@ async fn writes_go_on_while_it_is_renewed() {
         map.renew().await.unwrap();
     }
     drop(map);
-    let map = SledMap::open(dir.path()).unwrap();
+    let map = open(dir.path());
     let pairs: BTreeMap<_, _> = map.scan(b"", None, 10_000).await.unwrap().into_iter().collect();
     assert_eq!(pairs, model, "seed {seed}, opened again");
 }

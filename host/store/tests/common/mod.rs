@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use youji_store::{
-    Commit, CommitOptions, Decision, Disk, DiskFile, Effects, LogOptions, Machine, RealDisk, Recovery, Result, SledMap, Snapshot, Stamp,
+    Commit, CommitOptions, Decision, Disk, DiskFile, Effects, LogOptions, Machine, RealDisk, Recovery, Result, RunMap, Snapshot, Stamp,
 };
 
 /// Small segments and steps, so that rolling over and growing happen all the time.
@@ -233,7 +233,7 @@ pub fn open(dir: &Path) -> Result<(Commit<Adder>, Recovery)> {
 }
 
 pub fn open_with(options: CommitOptions) -> Result<(Commit<Adder>, Recovery)> {
-    let map = Arc::new(SledMap::open(&options.dir.join("map"))?);
+    let map = Arc::new(RunMap::open(&options.dir.join("map"))?);
     Commit::open(options, map, Adder::default)
 }
 

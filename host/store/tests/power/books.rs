@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use youji_ledger::{Account, AccountFlags, Ledger, Transfer};
-use youji_store::{Commit, CommitOptions, Decision, Disk, Effects, Keyring, LogOptions, Machine, SledMap, Snapshot, Stamp};
+use youji_store::{Commit, CommitOptions, Decision, Disk, Effects, Keyring, LogOptions, Machine, RunMap, Snapshot, Stamp};
 
 const FROM: u128 = 1;
 const TO: u128 = 2;
@@ -82,7 +82,7 @@ fn open(dir: &Path, disk: Arc<dyn Disk>) -> youji_store::Result<(Commit<Books>, 
         ..LogOptions::default()
     };
     fs::create_dir_all(dir).unwrap();
-    let map = Arc::new(SledMap::open(&dir.join("map"))?);
+    let map = Arc::new(RunMap::open(&dir.join("map"))?);
     let (commit, _) = Commit::open(options, map, Books::default)?;
     Ok((commit, Keyring::open(&dir.join("keys"))?))
 }
