@@ -94,6 +94,7 @@ impl State {
     fn person_mut(&mut self, person: &PersonId) -> Result<&mut PersonState, String> {
         self.people
             .get_mut(person)
+            .map(Arc::make_mut)
             .ok_or_else(|| "the entry names a person who is not there".to_owned())
     }
 
@@ -125,7 +126,7 @@ impl State {
                 if let Some(code) = code {
                     self.codes.insert(code.clone(), person.clone());
                 }
-                let state = self.people.entry(person.clone()).or_default();
+                let state = Arc::make_mut(self.people.entry(person.clone()).or_default());
                 state.visitor = *visitor;
                 state.since = stamp.sequence;
                 state.language.clone_from(language);
@@ -288,23 +289,19 @@ impl State {
                 rows.entry(collection.clone()).or_default().insert(key.clone(), row);
             }
             Change::RowGone { program, collection, key } => self.remove_row(program, collection, key, effects),
+            // What it is for stands in the log, sealed: nobody looks it up.
             Change::Order {
-                program,
-                order_no,
-                order,
-                body,
+                program, order_no, order, ..
             } => {
-                if let Some(body) = body {
-                    effects.put(keys::order(&program.0, order_no), &*body.0);
-                }
                 if let Ok(mine) = self.program_mut(&order.person, program) {
-                    mine.orders.insert(order_no.clone());
+                    mine.orders.insert(order_no.clone(), ());
                 }
                 let orders = self.orders.entry(program.clone()).or_default();
-                let old = orders.insert(order_no.clone(), order.clone());
-                self.flows.index(program, order_no, old.as_ref(), order);
-                self.intent_moved(old.as_ref(), order, stamp);
-                self.write_down_order(program, order_no, old.as_ref(), order, stamp, effects);
+                let old = orders.insert(order_no.clone(), Arc::new(order.clone()));
+                let old = old.as_deref();
+                self.flows.index(program, order_no, old, order);
+                self.intent_moved(old, order, stamp);
+                self.write_down_order(program, order_no, old, order, stamp, effects);
             }
             _ => {}
         }
@@ -488,7 +485,8 @@ impl State {
         }
         for (program, mine) in &state.programs {
             self.clear_in(person, program, mine, effects);
-            for order_no in &mine.orders {
+            // Earlier versions put them there.
+            for order_no in mine.orders.keys() {
                 effects.delete(keys::order(&program.0, order_no));
             }
         }
@@ -505,7 +503,8 @@ impl State {
 
     /// What a person has in a program goes; orders and receipts stay.
     fn forget_in(&mut self, person: &PersonId, program: &ProgramId, effects: Applying<'_>) {
-        let Some(mine) = self.people.get_mut(person).and_then(|state| state.programs.get_mut(program)) else {
+        let state = self.people.get_mut(person).map(Arc::make_mut);
+        let Some(mine) = state.and_then(|state| state.programs.get_mut(program)) else {
             return;
         };
         let fresh = PersonInProgram {

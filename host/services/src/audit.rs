@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use youji_api::{Failure, PersonId, ProgramId};
 use youji_store::{Effects, Stamp};
 
@@ -68,18 +69,18 @@ impl AuditRecord {
             .amount
             .as_ref()
             .map_or((None, None), |(amount, currency)| (Some(amount), Some(currency)));
-        let members = json!([
-            self.previous,
+        let members = (
+            &self.previous,
             self.number,
             self.at,
-            self.program,
-            self.act,
-            self.about,
+            &self.program,
+            &self.act,
+            &self.about,
             amount,
             currency,
-            self.commitment
-        ]);
-        HEXLOWER.encode(&Sha256::digest(members.to_string().as_bytes()))
+            &self.commitment,
+        );
+        HEXLOWER.encode(&Sha256::digest(serde_json::to_vec(&members).unwrap_or_default()))
     }
 }
 
@@ -144,7 +145,9 @@ pub(crate) struct Use<'a> {
 
 impl State {
     pub(crate) fn write_down<N>(&mut self, person: &PersonId, used: Use<'_>, stamp: Stamp, effects: &mut Effects<N>) {
-        let Some(state) = self.people.get_mut(person) else { return };
+        let Some(state) = self.people.get_mut(person).map(Arc::make_mut) else {
+            return;
+        };
         let chain = &mut state.audit;
         let mut record = AuditRecord {
             number: chain.last + 1,

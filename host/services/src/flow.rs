@@ -8,6 +8,7 @@ use crate::packet;
 use crate::state::{OrderPhase, OrderState, State};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use youji_api::{PersonId, ProgramId};
 use youji_store::{Effects, Stamp};
 
@@ -259,7 +260,7 @@ impl State {
         packet.claimed.insert(person.clone(), u32::try_from(place).unwrap_or(u32::MAX));
         let last = packet.claimed.len() == packet.shares.len();
         let order = self.orders.get_mut(program).and_then(|orders| orders.get_mut(order_no));
-        let order = order.ok_or_else(missing)?;
+        let order = order.map(Arc::make_mut).ok_or_else(missing)?;
         if last {
             // The scheduler finishes it at once: the payer's receipt and message are not the claimant's to wait for.
             let due = (order.flow.until, program.clone(), order_no.to_owned());

@@ -323,7 +323,7 @@ impl Services {
 fn leave(state: &State, person: &PersonId, program: &ProgramId, mine: &PersonInProgram) -> Vec<Change> {
     let orders = mine
         .orders
-        .iter()
+        .keys()
         .filter_map(|order_no| Some((order_no, state.order(program, order_no)?)));
     let open = orders.filter(|(_, order)| order.phase == OrderPhase::RequiresConfirmation);
     let canceled = open.map(|(order_no, order)| {

@@ -10,7 +10,7 @@
 //! | [`services`] | [`Services`]: opening, closing, and what every part uses |
 //! | [`sign`] | secret signs: pictures and words |
 //! | `caps` | `Capabilities`: one line a call |
-//! | `state`, `change`, `sound`, `apply`, `keys`, `blob`, `format` | what decisions look at; entries, when they are sound, and what they do; where values stand, and what the folder says of itself |
+//! | `state`, `shelf`, `change`, `sound`, `apply`, `keys`, `blob`, `format` | what decisions look at, and how it is pictured; entries, when they are sound, and what they do; where values stand, and what the folder says of itself |
 //! | `reduce`, `compaction` | what stays of old entries, and when the log is compacted |
 //! | `people`, `pin`, `forget`, `hostkey` | persons, PINs with a lock, erasure, pairwise ids and signatures |
 //! | `login`, `tokens` | login codes, and the tokens that publishers' servers get for them |
@@ -78,6 +78,7 @@ pub mod services;
 mod sessions;
 mod settle;
 mod sheets;
+mod shelf;
 pub mod sign;
 mod small;
 mod sound;

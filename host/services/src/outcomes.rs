@@ -3,8 +3,32 @@
 use crate::change::Change;
 use crate::keys;
 use crate::services::Services;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::oneshot;
 use youji_api::caller::Caller;
 use youji_api::{Event, Failure, Fields, PersonId, ProgramId, Ticket};
+
+/// Outcomes that one entry says were taken, at most.
+const TAKEN_MOST: usize = 512;
+
+/// Outcomes that programs have taken and no entry says so yet: one entry for all that gathered while the one before was on its way.
+#[derive(Default)]
+pub(crate) struct Taking(Mutex<Gathered>);
+
+#[derive(Default)]
+struct Gathered {
+    waiting: Vec<Taken>,
+    /// Somebody writes, and will find what is added.
+    writing: bool,
+}
+
+struct Taken {
+    person: PersonId,
+    program: ProgramId,
+    ticket: u64,
+    done: oneshot::Sender<()>,
+}
 
 /// The fields that every outcome carries.
 pub(crate) fn fields(call: &str, outcome: &str) -> Fields {
@@ -73,19 +97,53 @@ impl Services {
         if !waiting {
             return;
         }
-        let (person, program) = (caller.person.clone(), caller.program.clone());
-        let taken = self.commit(move |state, _| {
-            let mine = state.in_program(&person, &program);
-            let waiting = mine.is_some_and(|mine| mine.outcomes.contains_key(&ticket.0));
-            let change = Change::Taken {
-                person,
-                program,
-                ticket: ticket.0,
+        let (done, written) = oneshot::channel();
+        let taken = Taken {
+            person: caller.person.clone(),
+            program: caller.program.clone(),
+            ticket: ticket.0,
+            done,
+        };
+        let first = {
+            let mut gathered = self.taking.0.lock();
+            gathered.waiting.push(taken);
+            !std::mem::replace(&mut gathered.writing, true)
+        };
+        // In a task of its own, since whoever began it may stop waiting.
+        if first && let Some(me) = self.me.upgrade() {
+            tokio::spawn(async move { me.write_taken().await });
+        }
+        let _ = written.await;
+    }
+
+    async fn write_taken(self: Arc<Self>) {
+        loop {
+            let taken: Vec<Taken> = {
+                let mut gathered = self.taking.0.lock();
+                let count = gathered.waiting.len().min(TAKEN_MOST);
+                gathered.writing = count > 0;
+                gathered.waiting.drain(..count).collect()
             };
-            Ok((if waiting { vec![change] } else { Vec::new() }, ()))
-        });
-        if let Err(failure) = taken.await {
-            tracing::warn!(%failure, "an outcome that was taken will be offered again");
+            if taken.is_empty() {
+                return;
+            }
+            let named = |taken: &Taken| (taken.person.clone(), taken.program.clone(), taken.ticket);
+            let all: Vec<_> = taken.iter().map(named).collect();
+            let written = self.commit(move |state, _| {
+                let waits = |(person, program, ticket): &(PersonId, ProgramId, u64)| {
+                    let mine = state.in_program(person, program);
+                    mine.is_some_and(|mine| mine.outcomes.contains_key(ticket))
+                };
+                let taken = all.into_iter().filter(waits);
+                let taken = taken.map(|(person, program, ticket)| Change::Taken { person, program, ticket });
+                Ok((taken.collect(), ()))
+            });
+            if let Err(failure) = written.await {
+                tracing::warn!(%failure, "outcomes that were taken will be offered again");
+            }
+            for taken in taken {
+                let _ = taken.done.send(());
+            }
         }
     }
 

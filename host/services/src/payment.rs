@@ -46,7 +46,7 @@ impl Services {
         }
         // What becomes of it is kept under this key: nobody is asked to pay what could not be told.
         self.own_key(&caller.person, &caller.program).await?;
-        let (ticket, known) = self.intend(caller, &order, &terms, payee.person, &hash, &content).await?;
+        let (ticket, known, again) = self.intend(caller, &order, &terms, payee.person, &hash, &content).await?;
         if known.phase != OrderPhase::RequiresConfirmation {
             // The same order again: what became of it, once more.
             let fields = fields(CALL, "done").with("order-no", order.order_no.as_str());
@@ -54,7 +54,9 @@ impl Services {
             self.tell(caller.session, Event::completed(ticket, fields));
             return Ok(Reply::Ticket(ticket));
         }
-        self.withdraw_order(caller, &order.order_no);
+        if again {
+            self.withdraw_order(caller, &order.order_no);
+        }
         let open = Arc::new(OpenOrder {
             order,
             terms,
@@ -104,7 +106,7 @@ impl Services {
     }
 
     /// Makes the intent durable, or finds it. An order that was canceled before anything moved may be asked for again: it gets a new
-    /// ticket, and still succeeds at most once.
+    /// ticket, and still succeeds at most once. The last value says whether there was one.
     async fn intend(
         &self,
         caller: &Caller,
@@ -113,7 +115,7 @@ impl Services {
         to: Option<PersonId>,
         hash: &str,
         content: &[u8],
-    ) -> Result<(Ticket, OrderState), Failure> {
+    ) -> Result<(Ticket, OrderState, bool), Failure> {
         let body = self.seal(&caller.person, &format!("order/{}/{}", caller.program, order.order_no), content)?;
         let fresh = OrderState {
             person: caller.person.clone(),
@@ -142,6 +144,7 @@ impl Services {
         let open_id = self.open_id(&caller.person, &caller.program);
         self.commit(move |state, stamp| {
             let known = state.order(&caller.program, &order_no);
+            let again = known.is_some();
             let mut fresh = fresh;
             fresh.generation = state.generation(&caller.person, &caller.program);
             fresh.flow.to_generation = fresh.flow.to.as_ref().map_or(0, |to| state.generation(to, &caller.program));
@@ -153,7 +156,7 @@ impl Services {
                     ));
                 }
                 if known.phase != OrderPhase::Canceled || known.flow.moved {
-                    return Ok((Vec::new(), (Ticket(known.ticket), known.clone())));
+                    return Ok((Vec::new(), (Ticket(known.ticket), known.clone(), true)));
                 }
                 fresh.flow.revision = known.flow.revision + 1;
             }
@@ -180,7 +183,7 @@ impl Services {
                 order: fresh.clone(),
                 body: Some(body),
             };
-            Ok((vec![change], (Ticket(fresh.ticket), fresh)))
+            Ok((vec![change], (Ticket(fresh.ticket), fresh, again)))
         })
         .await
     }
@@ -283,7 +286,7 @@ impl Services {
         let waiting: Vec<(String, u64)> = {
             let state = self.state.read();
             let mine = state.in_program(&caller.person, &caller.program);
-            let orders = mine.into_iter().flat_map(|mine| &mine.orders);
+            let orders = mine.into_iter().flat_map(|mine| mine.orders.keys());
             let known = orders.filter_map(|order_no| Some((order_no, state.order(&caller.program, order_no)?)));
             let generation = state.generation(&caller.person, &caller.program);
             let open = known.filter(|(_, order)| order.phase == OrderPhase::RequiresConfirmation && order.generation == generation);

@@ -112,7 +112,7 @@ impl Reducing {
     }
 
     fn alive(&self, person: &PersonId) -> Option<&PersonState> {
-        self.state.people.get(person)
+        self.state.people.get(person).map(|person| &**person)
     }
 
     /// What the change sets, if that is still of any use. `number` is that of its message or receipt.

@@ -25,7 +25,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use youji_api::caller::{Caller, Requested};
 use youji_api::{Deliver, Event, Failure, OpenId, PersonId, ProgramId, PublisherId, Recipient, SessionId, Ticket, codes};
-use youji_store::{Commit, CommitOptions, Health, KeyError, Keyring, SledMap, Stamp, StoreError};
+use youji_store::{Commit, CommitOptions, Health, KeyError, Keyring, RunMap, Stamp, StoreError};
 
 /// ISO 4217 number of what a fresh folder's wallets hold.
 const CNY: u32 = 156;
@@ -108,6 +108,7 @@ pub struct Services {
     /// Memory-hard hashes at once.
     pub(crate) hashing: Semaphore,
     pub(crate) compacting: Compacting,
+    pub(crate) taking: crate::outcomes::Taking,
     last_ticket: AtomicU64,
     background: Mutex<Vec<AbortHandle>>,
 }
@@ -130,7 +131,8 @@ impl Services {
         let tokens = dir.join("token.keys");
         let tokens = TokenKeys::open(&tokens, config.clock.now_ms()).map_err(|error| folder(&tokens, &error))?;
         let ring = Keyring::open(&dir.join("keys"))?;
-        let map = Arc::new(SledMap::open(&dir.join("map"))?);
+        forget_old_projection(&dir)?;
+        let map = Arc::new(RunMap::open(&dir.join("projection"))?);
         let mut options = CommitOptions::new(&dir);
         let clock = config.clock.clone();
         options.clock = Arc::new(move || clock.now_ms().saturating_mul(1_000_000));
@@ -179,6 +181,7 @@ impl Services {
             spends: Mutex::default(),
             hashing: Semaphore::new(2),
             compacting: Compacting::default(),
+            taking: crate::outcomes::Taking::default(),
             last_ticket: AtomicU64::new(0),
             background: Mutex::default(),
         });
@@ -456,6 +459,15 @@ pub(crate) fn folder(path: &Path, error: &std::io::Error) -> OpenError {
     OpenError::Folder {
         path: path.display().to_string(),
         reason: format!("{error}; name a folder that this user may write to"),
+    }
+}
+
+/// Earlier versions had it elsewhere, in another form. Everything in it comes from the log.
+fn forget_old_projection(dir: &Path) -> Result<(), OpenError> {
+    let old = dir.join("map");
+    match std::fs::remove_dir_all(&old) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(folder(&old, &error)),
+        _ => Ok(()),
     }
 }
 

@@ -6,8 +6,10 @@ use crate::blob::Blob;
 use crate::flow::{Flow, FlowState};
 use crate::model::{DayCounts, Names};
 use crate::sent::Sent;
+use crate::shelf::{self, Shelf};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use youji_api::{OpenId, PersonId, ProgramId, PublisherId};
 use youji_ledger::Ledger;
 
@@ -16,7 +18,7 @@ use youji_ledger::Ledger;
 #[serde(default)]
 pub(crate) struct State {
     pub(crate) ledger: Ledger,
-    pub(crate) people: BTreeMap<PersonId, PersonState>,
+    pub(crate) people: BTreeMap<PersonId, Arc<PersonState>>,
     /// Who has a code, by the code's keyed hash.
     pub(crate) codes: BTreeMap<String, PersonId>,
     /// Who stands behind an open id.
@@ -26,7 +28,7 @@ pub(crate) struct State {
     pub(crate) merchants: BTreeMap<PublisherId, BTreeMap<String, Names>>,
     /// By program, collection and key.
     pub(crate) rows: BTreeMap<ProgramId, BTreeMap<String, BTreeMap<String, RowState>>>,
-    pub(crate) orders: BTreeMap<ProgramId, BTreeMap<String, OrderState>>,
+    pub(crate) orders: BTreeMap<ProgramId, Shelf<String, Arc<OrderState>>>,
     pub(crate) flows: FlowState,
     pub(crate) trade: crate::trade::state::Trade,
     pub(crate) chats: crate::chat::state::Chats,
@@ -89,7 +91,8 @@ pub(crate) struct PersonInProgram {
     /// Length of the sealed bytes, by ticket.
     pub(crate) outcomes: BTreeMap<u64, u32>,
     pub(crate) sent: Sent,
-    pub(crate) orders: BTreeSet<String>,
+    #[serde(with = "shelf::keys")]
+    pub(crate) orders: Shelf<String, ()>,
 }
 
 /// How a consent was asked for: the part of ISO/IEC TS 27560 that can't be derived later.
@@ -201,7 +204,7 @@ impl State {
     }
 
     pub(crate) fn order(&self, program: &ProgramId, order_no: &str) -> Option<&OrderState> {
-        self.orders.get(program)?.get(order_no)
+        self.orders.get(program)?.get(order_no).map(Arc::as_ref)
     }
 
     pub(crate) fn in_program(&self, person: &PersonId, program: &ProgramId) -> Option<&PersonInProgram> {

@@ -186,7 +186,7 @@ async fn what_went_is_in_no_file_after_compaction() {
     let (theirs, names) = (sealed(&host, &goer.person.id), names(&host, &goer, &gone));
     assert!(theirs.len() >= 9, "{} sealed values", theirs.len());
     let log = || Files::below(&data(&host).join("log"));
-    let map = || Files::below(&data(&host).join("map"));
+    let map = || Files::below(&data(&host).join("projection"));
     let all = || Files::below(&data(&host));
     let files = log();
     for text in names.iter().chain(&theirs) {

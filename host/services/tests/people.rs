@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 use youji_api::{Call, Capabilities, Consent, Consents, Fields, Reply, SavedState};
 use youji_services::NewPerson;
-use youji_store::{Map, SledMap};
+use youji_store::{Map, RunMap};
 
 const CANARY: &str = "canary-7f3a91c2";
 
@@ -44,8 +44,8 @@ fn base64_inside(text: &str) -> Vec<Vec<u8>> {
 async fn named(host: &Host, person: &youji_api::PersonId) -> usize {
     host.services.shutdown().await;
     let copy = tempfile::tempdir().unwrap();
-    common::copy_dir(&host.dir.path().join("data/map"), copy.path());
-    let pairs = SledMap::open(copy.path()).unwrap().scan(b"", None, 100_000).await.unwrap();
+    common::copy_dir(&host.dir.path().join("data/projection"), copy.path());
+    let pairs = RunMap::open(copy.path()).unwrap().scan(b"", None, 100_000).await.unwrap();
     let names = |key: &[u8]| key.windows(person.as_str().len()).any(|part| part == person.as_str().as_bytes());
     pairs.iter().filter(|(key, _)| names(key)).count()
 }

@@ -16,7 +16,7 @@ use youji_api::{Answer, Call, Capabilities, Fields, Reply, SavedState, SessionId
 use youji_services::chat::{AskAnswer, Content, Gift};
 use youji_services::trade::{Agreed, Attempt, Idempotency, MerchantId, NewIntent};
 use youji_services::{NewPerson, Person, verify_audit};
-use youji_store::{Checkpoint, Map, Pair, SledMap};
+use youji_store::{Checkpoint, Map, Pair, RunMap};
 
 const PROGRAMS: [&str; 2] = ["noodles", "tea"];
 /// Long before anything falls due or expires: a host at this time does nothing by itself.
@@ -71,7 +71,7 @@ fn checkpoint(data: &Path) -> (u64, Vec<u8>) {
 }
 
 async fn pairs(map: &Path) -> Vec<Pair> {
-    SledMap::open(map).unwrap().scan(b"", None, usize::MAX).await.unwrap()
+    RunMap::open(map).unwrap().scan(b"", None, usize::MAX).await.unwrap()
 }
 
 impl World {
@@ -560,7 +560,7 @@ impl World {
                 return (
                     (done.entries, entry - done.entries),
                     state,
-                    pairs(&copy.path().join("data/map")).await,
+                    pairs(&copy.path().join("data/projection")).await,
                     copy,
                 );
             }
@@ -571,14 +571,14 @@ impl World {
     /// What a host makes of nothing but the log.
     async fn replayed(copy: tempfile::TempDir) -> (Vec<u8>, Vec<Pair>, tempfile::TempDir) {
         let data = copy.path().join("data");
-        std::fs::remove_dir_all(data.join("map")).unwrap();
+        std::fs::remove_dir_all(data.join("projection")).unwrap();
         std::fs::remove_dir_all(data.join("checkpoints")).unwrap();
         let host = Host::on(copy, EARLY).await;
         host.check().await;
         host.services.shutdown().await;
         let again = tempfile::tempdir().unwrap();
         copy_dir(&data, &again.path().join("data"));
-        (checkpoint(&data).1, pairs(&again.path().join("data/map")).await, again)
+        (checkpoint(&data).1, pairs(&again.path().join("data/projection")).await, again)
     }
 }
 

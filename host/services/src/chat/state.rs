@@ -11,6 +11,7 @@ use crate::keys;
 use crate::state::State;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use youji_api::PersonId;
 use youji_store::{Effects, Stamp};
 
@@ -347,7 +348,7 @@ impl State {
                 chat.place(*place, LineKind::Titled, *member, stamp);
             }
             ChatChange::Blocked { person, other, blocked } => {
-                if let Some(mine) = self.people.get_mut(person) {
+                if let Some(mine) = self.people.get_mut(person).map(Arc::make_mut) {
                     match blocked {
                         true => mine.blocked.insert(other.clone()),
                         false => mine.blocked.remove(other),
@@ -400,7 +401,7 @@ impl State {
             read_to: 0,
         };
         here.members.insert(here.last_member, member);
-        if let Some(mine) = self.people.get_mut(person) {
+        if let Some(mine) = self.people.get_mut(person).map(Arc::make_mut) {
             mine.chats.insert(chat.clone());
         }
         Some(here.last_member)
@@ -437,7 +438,7 @@ impl State {
                 (here.title, here.titled_by) = (crate::blob::Blob::default(), None);
             }
         }
-        if let Some(mine) = person.as_ref().and_then(|person| self.people.get_mut(person)) {
+        if let Some(mine) = person.as_ref().and_then(|person| self.people.get_mut(person)).map(Arc::make_mut) {
             mine.chats.remove(chat);
         }
         here.place(place, why, number, stamp);

@@ -189,6 +189,6 @@ impl Services {
         let order = state
             .order(&intent.program, &intent.order_no)
             .filter(|order| order.person == *person);
-        Ok((intent.clone(), order.cloned().ok_or_else(no_intent)?))
+        Ok((intent.as_ref().clone(), order.cloned().ok_or_else(no_intent)?))
     }
 }

@@ -112,7 +112,7 @@ impl Services {
         merchants.keys().find_map(|merchant| {
             let merchant = MerchantId::new(caller.publisher.clone(), merchant.clone());
             let id = self.intent_id(&merchant.program(), &number);
-            state.trade.intents.contains_key(&id).then_some((merchant, id))
+            state.trade.intents.get(&id).is_some().then_some((merchant, id))
         })
     }
 

@@ -251,7 +251,7 @@ impl Services {
         let now = self.now();
         let ended: Vec<String> = {
             let state = self.state.read();
-            let ended = state.trade.ends.iter().take_while(|(at, _)| *at <= now).take(ROUND);
+            let ended = state.trade.ends.keys().take_while(|(at, _)| *at <= now).take(ROUND);
             ended.map(|(_, id)| id.clone()).collect()
         };
         if ended.is_empty() {

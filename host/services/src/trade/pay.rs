@@ -14,6 +14,7 @@ use crate::say::Say;
 use crate::services::Services;
 use crate::spending::{SeatId, SpendsAt};
 use crate::state::{OrderPhase, OrderState, State};
+use std::sync::Arc;
 use youji_api::{Failure, PersonId, Sheet, SheetId, SheetKind, SheetTerms, codes};
 use youji_ledger::{Transfer, TransferError};
 
@@ -55,7 +56,7 @@ enum Paid {
 impl Services {
     /// An intent that a person may pay, or what they paid it with. Unlike a merchant's view, it is durable already: an intent is known by its
     /// link, and nobody gets one before that.
-    fn offered(&self, id: &str) -> Result<(IntentState, Option<OrderState>), Failure> {
+    fn offered(&self, id: &str) -> Result<(Arc<IntentState>, Option<OrderState>), Failure> {
         let state = self.state.read();
         let intent = state.trade.intents.get(id).ok_or_else(no_intent)?;
         Ok((intent.clone(), state.order(&intent.program, &intent.order_no).cloned()))

@@ -7,9 +7,11 @@ use crate::apply::Notice;
 use crate::blob::Blob;
 use crate::keys;
 use crate::order::Mode;
+use crate::shelf::{self, Shelf};
 use crate::state::{OrderPhase, OrderState, State};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use youji_api::ProgramId;
 use youji_store::{Effects, Stamp};
 
@@ -22,14 +24,16 @@ pub(crate) const EVENTS_MOST: usize = 10_000;
 pub(crate) struct Trade {
     /// By their public part.
     pub(crate) keys: BTreeMap<String, KeyState>,
-    pub(crate) intents: BTreeMap<String, IntentState>,
+    pub(crate) intents: Shelf<String, Arc<IntentState>>,
     /// Unpaid intents by when they end.
-    pub(crate) ends: BTreeSet<(u64, String)>,
+    #[serde(with = "shelf::keys")]
+    pub(crate) ends: Shelf<(u64, String), ()>,
     /// How many of a merchant's intents wait to be paid.
     pub(crate) open: BTreeMap<ProgramId, u64>,
     /// By the keyed hash of merchant and `Idempotency-Key`: half a hash of what was asked, and when.
-    pub(crate) answers: BTreeMap<u128, (u128, u64)>,
-    pub(crate) answered: BTreeSet<(u64, u128)>,
+    pub(crate) answers: Shelf<u128, (u128, u64)>,
+    #[serde(with = "shelf::keys")]
+    pub(crate) answered: Shelf<(u64, u128), ()>,
     /// Notifications by merchant and number.
     pub(crate) events: BTreeMap<ProgramId, BTreeMap<u64, EventState>>,
     /// When which notification is sent next.
@@ -127,7 +131,7 @@ pub(crate) enum TradeChange {
 impl State {
     /// The intent, if it can be paid at that moment.
     pub(crate) fn payable(&self, id: &str, now: u64) -> Option<&IntentState> {
-        let intent = self.trade.intents.get(id)?;
+        let intent = self.trade.intents.get(id)?.as_ref();
         let waits = intent.closed.is_none() && now < intent.ends && self.order(&intent.program, &intent.order_no).is_none();
         waits.then_some(intent)
     }
@@ -145,14 +149,14 @@ impl State {
                 trade.last_intent += 1;
                 effects.put(keys::intent(id), &*body.0);
                 effects.put(keys::intent_of(&intent.program.0, trade.last_intent), id.as_bytes());
-                trade.ends.insert((intent.ends, id.clone()));
+                trade.ends.insert((intent.ends, id.clone()), ());
                 *trade.open.entry(intent.program.clone()).or_default() += 1;
                 let number = trade.last_intent;
-                trade.intents.insert(id.clone(), IntentState { number, ..intent.clone() });
+                trade.intents.insert(id.clone(), Arc::new(IntentState { number, ..intent.clone() }));
             }
             TradeChange::Closed { id, why } => {
                 if let Some(intent) = self.trade.intents.get_mut(id) {
-                    intent.closed = Some(*why);
+                    Arc::make_mut(intent).closed = Some(*why);
                     let intent = intent.clone();
                     self.trade.no_longer_open(id, &intent);
                     self.trade.tell(id, &intent, "payment_intent.canceled", None, stamp.millis());
@@ -161,7 +165,7 @@ impl State {
             TradeChange::Answer { id, asked, answer } => {
                 let now = stamp.millis();
                 let trade = &mut self.trade;
-                while let Some((at, old)) = trade.answered.first().copied()
+                while let Some((at, old)) = trade.answered.first().map(|(first, ())| *first)
                     && at + ANSWERS_MS < now
                 {
                     trade.answered.pop_first();
@@ -169,7 +173,7 @@ impl State {
                     effects.delete(keys::answer(old));
                 }
                 trade.answers.insert(*id, (*asked, now));
-                trade.answered.insert((now, *id));
+                trade.answered.insert((now, *id), ());
                 if !answer.0.is_empty() {
                     effects.put(keys::answer(*id), &*answer.0);
                 }

@@ -269,5 +269,5 @@ pub(crate) fn no_intent() -> Failure {
 pub(crate) fn of_merchant(state: &State, program: &youji_api::ProgramId, id: &str) -> Result<(IntentState, Option<OrderState>), Failure> {
     let intent = state.trade.intents.get(id).filter(|intent| intent.program == *program);
     let intent = intent.ok_or_else(no_intent)?;
-    Ok((intent.clone(), state.order(program, &intent.order_no).cloned()))
+    Ok((intent.as_ref().clone(), state.order(program, &intent.order_no).cloned()))
 }
