@@ -37,7 +37,7 @@ fn half_done(data: &Path) -> Result<bool> {
             .collect()
     };
     let log = names("services/log")?;
-    let generations = names("services/map")?.into_iter().filter(|name| name.parse::<u64>().is_ok());
+    let generations = names("services/projection")?.into_iter().filter(|name| name.parse::<u64>().is_ok());
     Ok(generations.count() > 1 || log.iter().any(|name| name.ends_with(".new") || name == "compaction"))
 }
 

@@ -196,7 +196,7 @@ async fn the_log_forgets_who_left_and_nobody_else() -> Result<()> {
         "found in the log"
     );
     ensure!(
-        !any_in_folder(&folder.path().join("services/map"), &forms(&after)?)?.is_empty(),
+        !any_in_folder(&folder.path().join("services/projection"), &forms(&after)?)?.is_empty(),
         "found in the projection"
     );
     ensure!(in_folder(folder.path(), &here)?.is_empty(), "but in the clear nowhere");
