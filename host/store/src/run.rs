@@ -1,84 +1,69 @@
-//! Sorted runs: pairs that never change, laid down in chunks as values of the map below.
+//! Sorted runs: pairs that never change, each run a file of its own that is durable before anything names it.
 //!
-//! An entry of a chunk: length of the key (u16), kind (u8), a number (u32), the key, and for a value its bytes. Integers are little-endian;
-//! in keys of the map below they are big-endian, so that they stand in order.
+//! A run is a row of blocks, each followed by its CRC-32C: chunks of entries, large values by themselves, and the index last. An entry of a
+//! chunk: length of the key (u16), kind (u8), length of the value (u32), the key, and then the value, or the place (u64) of the block that
+//! is the value. Integers are little-endian.
 
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, StoreError};
-use crate::map::{Map, MapOp, Watermark};
+use crate::error::{At, Result, StoreError};
+use crate::map::{Map, MapOp};
 
 /// A chunk that has so many bytes takes no further entry that would make it larger.
 const CHUNK_BYTES: usize = 32 << 10;
-/// Larger values have a chunk of their own, without anything around them.
+/// Larger values have a block of their own.
 const LARGE_BYTES: usize = 24 << 10;
-/// Bytes that are put into the map below at a time.
-const BATCH_BYTES: usize = 1 << 20;
-/// Bytes of a piece of an index.
-const PIECE_BYTES: usize = 64 << 10;
+/// Bytes that are handed to the system at a time.
+const WRITE_BYTES: usize = 1 << 20;
+/// Bytes after which they are made durable, so that no sync has much to do and others who sync need not wait for it.
+const SYNC_BYTES: u64 = 8 << 20;
 /// Bits of the filter for each entry, and how many of them an entry sets: one look of a hundred goes wrong.
 const FILTER_BITS: usize = 10;
 const FILTER_HASHES: u64 = 7;
 
 const HEAD: usize = 7;
+const CHECK: usize = 4;
 const REMOVED: u8 = 0;
 const VALUE: u8 = 1;
-/// The number is the chunk that is the value.
+/// The value is a block of its own.
 const APART: u8 = 2;
 
 /// Which runs there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// The number of the next run. What stands under it was never finished.
+    /// The number of the next run.
     pub(crate) next: u64,
     /// Oldest first.
     pub(crate) runs: Vec<Named>,
-    /// Replaced, and perhaps not removed yet.
-    pub(crate) gone: Vec<Named>,
 }
 
 /// A run as the manifest names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Named {
     pub(crate) number: u64,
-    pub(crate) chunks: u32,
-    /// Of its index.
-    pub(crate) pieces: u32,
+    /// Where its index begins: the bytes before it.
     pub(crate) bytes: u64,
+    /// Bytes of the index.
+    pub(crate) index: u64,
 }
 
 const MANIFEST: &[u8] = b"m";
-
-fn numbered(kind: u8, number: u64, place: u32) -> Vec<u8> {
-    let mut key = Vec::with_capacity(13);
-    key.push(kind);
-    key.extend_from_slice(&number.to_be_bytes());
-    key.extend_from_slice(&place.to_be_bytes());
-    key
-}
-
-fn chunk_key(number: u64, chunk: u32) -> Vec<u8> {
-    numbered(b'c', number, chunk)
-}
-
-fn piece_key(number: u64, piece: u32) -> Vec<u8> {
-    numbered(b'i', number, piece)
-}
-
-fn damaged(what: &str) -> StoreError {
-    StoreError::Projection {
-        reason: format!("{what} is damaged; remove the projection's folder, and the next start makes it anew from the log"),
-    }
-}
 
 impl Manifest {
     /// None: there is none.
     pub(crate) async fn read(below: &dyn Map) -> Result<Option<Manifest>> {
         let found = below.get(&[MANIFEST]).await?.pop().flatten();
-        let manifest = found.map(|bytes| serde_json::from_slice(&bytes).map_err(|_| damaged("the list of runs")));
-        manifest.transpose()
+        let wrong = |_| StoreError::Projection {
+            reason: "the list of its runs can't be read".to_owned(),
+        };
+        found.map(|bytes| serde_json::from_slice(&bytes).map_err(wrong)).transpose()
     }
 
     pub(crate) fn op(&self) -> Result<MapOp> {
@@ -87,34 +72,42 @@ impl Manifest {
     }
 }
 
-impl Named {
-    /// Removes everything of it.
-    pub(crate) async fn remove(&self, below: &dyn Map, mark: Watermark) -> Result<()> {
-        let chunks = (0..self.chunks).map(|chunk| chunk_key(self.number, chunk));
-        let pieces = (0..self.pieces).map(|piece| piece_key(self.number, piece));
-        let all: Vec<MapOp> = chunks.chain(pieces).map(MapOp::Delete).collect();
-        for some in all.chunks(256) {
-            below.apply(some.to_vec(), mark).await?;
-        }
-        Ok(())
-    }
+/// The folder of the runs.
+pub(crate) struct Folder {
+    dir: PathBuf,
+    /// Rises with everything that is done: whoever waits sees that it goes on.
+    pub(crate) pulse: AtomicU64,
 }
 
-/// Removes what an interrupted writer left under that number.
-pub(crate) async fn sweep(below: &dyn Map, number: u64, mark: Watermark) -> Result<()> {
-    for kind in [b'c', b'i'] {
-        let prefix = numbered(kind, number, 0);
-        let prefix = &prefix[..9];
-        loop {
-            let found = below.scan(prefix, None, 64).await?;
-            if found.is_empty() {
-                break;
-            }
-            let gone = found.into_iter().map(|(key, _)| MapOp::Delete(key)).collect();
-            below.apply(gone, mark).await?;
-        }
+impl Folder {
+    pub(crate) fn open(dir: PathBuf) -> Result<Folder> {
+        fs::create_dir_all(&dir).at("creating", &dir)?;
+        let pulse = AtomicU64::new(0);
+        Ok(Folder { dir, pulse })
     }
-    Ok(())
+
+    pub(crate) fn beat(&self) {
+        self.pulse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number}.run"))
+    }
+
+    fn sync(&self) -> Result<()> {
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).at("syncing", &self.dir)
+    }
+
+    /// Removes everything but these: what an interrupted writer left, and what was replaced.
+    pub(crate) fn sweep(&self, kept: &[Named]) -> Result<()> {
+        for item in fs::read_dir(&self.dir).at("listing", &self.dir)? {
+            let path = item.at("listing", &self.dir)?.path();
+            if !kept.iter().any(|named| self.path(named.number) == path) {
+                fs::remove_file(&path).at("removing", &path)?;
+            }
+        }
+        self.sync()
+    }
 }
 
 /// Says of most keys that are not there that they are not.
@@ -155,44 +148,75 @@ impl Filter {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) named: Named,
-    /// The first key of each chunk with entries, and its number.
-    fences: Vec<(Vec<u8>, u32)>,
+    file: File,
+    path: PathBuf,
+    fences: Vec<Fence>,
     filter: Filter,
 }
 
-impl Run {
-    pub(crate) async fn read(below: &dyn Map, named: Named) -> Result<Run> {
-        let keys: Vec<Vec<u8>> = (0..named.pieces).map(|piece| piece_key(named.number, piece)).collect();
-        let keys: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-        let pieces: Option<Vec<Vec<u8>>> = below.get(&keys).await?.into_iter().collect();
-        let wrong = || damaged("the index of a run");
-        let index = pieces.ok_or_else(wrong)?.concat();
-        let (fences, filter) = read_index(&index).ok_or_else(wrong)?;
-        Ok(Run { named, fences, filter })
-    }
+/// A chunk, by the first key in it.
+#[derive(Debug)]
+struct Fence {
+    first: Vec<u8>,
+    at: u64,
+    length: u32,
+}
 
-    /// The index as it is kept.
-    fn index(&self) -> Vec<u8> {
-        let mut out = (self.fences.len() as u32).to_le_bytes().to_vec();
-        for (key, chunk) in &self.fences {
-            out.extend_from_slice(&(key.len() as u16).to_le_bytes());
-            out.extend_from_slice(&chunk.to_le_bytes());
-            out.extend_from_slice(key);
+impl Run {
+    pub(crate) fn read(folder: &Folder, named: Named) -> Result<Run> {
+        let path = folder.path(named.number);
+        let file = File::open(&path).map_err(|error| damaged(&path, &error.to_string()))?;
+        let whole = file.metadata().at("reading", &path)?.len();
+        if named.bytes.checked_add(named.index).and_then(|end| end.checked_add(CHECK as u64)) != Some(whole) {
+            return Err(damaged(&path, &format!("it has {whole} bytes")));
         }
-        self.filter.0.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
-        out
+        let index = read_block(&file, &path, named.bytes, named.index as usize)?;
+        let (fences, filter) = read_index(&index).ok_or_else(|| damaged(&path, "its index can't be read"))?;
+        Ok(Run {
+            named,
+            file,
+            path,
+            fences,
+            filter,
+        })
     }
 
     /// The place among the fences of the chunk that would hold that key; none: it comes before all.
     fn place(&self, key: &[u8]) -> Option<usize> {
-        self.fences.partition_point(|(first, _)| first.as_slice() <= key).checked_sub(1)
+        self.fences.partition_point(|fence| fence.first.as_slice() <= key).checked_sub(1)
     }
 }
 
-/// The first key of each chunk with the chunk's number, and the filter over all keys.
-type Index = (Vec<(Vec<u8>, u32)>, Filter);
+fn damaged(path: &Path, what: &str) -> StoreError {
+    let place = path.display();
+    StoreError::Projection {
+        reason: format!("{place} is damaged: {what}; remove the projection's folder, and the next start makes it anew from the log"),
+    }
+}
 
-fn read_index(mut index: &[u8]) -> Option<Index> {
+fn read_block(file: &File, path: &Path, at: u64, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length + CHECK];
+    file.read_exact_at(&mut bytes, at).at("reading", path)?;
+    let check = bytes.split_off(length);
+    if check != crc32c::crc32c(&bytes).to_le_bytes() {
+        return Err(damaged(path, &format!("the block at byte {at} is not what was written")));
+    }
+    Ok(bytes)
+}
+
+fn write_index(fences: &[Fence], filter: &Filter) -> Vec<u8> {
+    let mut out = (fences.len() as u32).to_le_bytes().to_vec();
+    for fence in fences {
+        out.extend_from_slice(&(fence.first.len() as u16).to_le_bytes());
+        out.extend_from_slice(&fence.at.to_le_bytes());
+        out.extend_from_slice(&fence.length.to_le_bytes());
+        out.extend_from_slice(&fence.first);
+    }
+    filter.0.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+    out
+}
+
+fn read_index(mut index: &[u8]) -> Option<(Vec<Fence>, Filter)> {
     fn take<'a>(from: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = from.split_at_checked(count)?;
         *from = rest;
@@ -201,9 +225,11 @@ fn read_index(mut index: &[u8]) -> Option<Index> {
     let count = u32::from_le_bytes(take(&mut index, 4)?.try_into().ok()?);
     let mut fences = Vec::new();
     for _ in 0..count {
-        let length = u16::from_le_bytes(take(&mut index, 2)?.try_into().ok()?);
-        let chunk = u32::from_le_bytes(take(&mut index, 4)?.try_into().ok()?);
-        fences.push((take(&mut index, length.into())?.to_vec(), chunk));
+        let key = u16::from_le_bytes(take(&mut index, 2)?.try_into().ok()?);
+        let at = u64::from_le_bytes(take(&mut index, 8)?.try_into().ok()?);
+        let length = u32::from_le_bytes(take(&mut index, 4)?.try_into().ok()?);
+        let first = take(&mut index, key.into())?.to_vec();
+        fences.push(Fence { first, at, length });
     }
     let words = index.chunks_exact(8);
     if !words.remainder().is_empty() || index.is_empty() {
@@ -219,40 +245,47 @@ enum Stands {
     Removed,
     /// From and to in the chunk.
     Here(usize, usize),
-    Apart(u32),
+    /// Where its block begins, and its length.
+    Apart(u64, usize),
 }
+
+/// What a run says of a key that it knows: its value, or that it is removed.
+pub(crate) type Said = Option<Vec<u8>>;
 
 /// A chunk that was read, with the places of its entries.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    of: (u64, u32),
+    of: (u64, u64),
     bytes: Vec<u8>,
     /// From and to of each key, and what stands there.
     entries: Vec<(usize, usize, Stands)>,
 }
 
 impl Chunk {
-    fn parse(of: (u64, u32), bytes: Vec<u8>) -> Result<Chunk> {
-        let wrong = || damaged("a chunk");
+    /// None if it can't be read.
+    fn parse(of: (u64, u64), bytes: Vec<u8>) -> Option<Chunk> {
         let (mut at, mut entries) = (0, Vec::new());
         while at < bytes.len() {
-            let head: [u8; HEAD] = bytes.get(at..at + HEAD).and_then(|head| head.try_into().ok()).ok_or_else(wrong)?;
-            let length = usize::from(u16::from_le_bytes([head[0], head[1]]));
-            let number = u32::from_le_bytes([head[3], head[4], head[5], head[6]]);
-            let (key, behind) = (at + HEAD, at + HEAD + length);
+            let head: [u8; HEAD] = bytes.get(at..at + HEAD)?.try_into().ok()?;
+            let key = usize::from(u16::from_le_bytes([head[0], head[1]]));
+            let length = u32::from_le_bytes([head[3], head[4], head[5], head[6]]) as usize;
+            let (from, to) = (at + HEAD, at + HEAD + key);
             let (stands, end) = match head[2] {
-                REMOVED => (Stands::Removed, behind),
-                VALUE => (Stands::Here(behind, behind + number as usize), behind + number as usize),
-                APART => (Stands::Apart(number), behind),
-                _ => return Err(wrong()),
+                REMOVED => (Stands::Removed, to),
+                VALUE => (Stands::Here(to, to + length), to + length),
+                APART => {
+                    let place = bytes.get(to..to + 8)?.try_into().ok()?;
+                    (Stands::Apart(u64::from_le_bytes(place), length), to + 8)
+                }
+                _ => return None,
             };
             if end > bytes.len() {
-                return Err(wrong());
+                return None;
             }
-            entries.push((key, behind, stands));
+            entries.push((from, to, stands));
             at = end;
         }
-        Ok(Chunk { of, bytes, entries })
+        Some(Chunk { of, bytes, entries })
     }
 
     fn key(&self, place: usize) -> &[u8] {
@@ -265,53 +298,36 @@ impl Chunk {
 #[derive(Default)]
 pub(crate) struct Looking(Option<Arc<Chunk>>);
 
-impl Looking {
-    /// None: it is not there any more, so that its run was replaced meanwhile.
-    async fn chunk(&mut self, below: &dyn Map, number: u64, chunk: u32) -> Result<Option<Arc<Chunk>>> {
-        if let Some(known) = self.0.as_ref().filter(|known| known.of == (number, chunk)) {
-            return Ok(Some(known.clone()));
-        }
-        let Some(bytes) = below.get(&[&chunk_key(number, chunk)]).await?.pop().flatten() else {
+impl Run {
+    fn chunk(&self, place: usize) -> Result<Arc<Chunk>> {
+        let fence = &self.fences[place];
+        let bytes = read_block(&self.file, &self.path, fence.at, fence.length as usize)?;
+        let chunk = Chunk::parse((self.named.number, fence.at), bytes);
+        chunk.map(Arc::new).ok_or_else(|| damaged(&self.path, "a chunk can't be read"))
+    }
+
+    fn said(&self, chunk: &Chunk, at: usize) -> Result<Said> {
+        Ok(match chunk.entries[at].2 {
+            Stands::Removed => None,
+            Stands::Here(from, to) => Some(chunk.bytes[from..to].to_vec()),
+            Stands::Apart(at, length) => Some(read_block(&self.file, &self.path, at, length)?),
+        })
+    }
+
+    /// None: it says nothing of the key.
+    pub(crate) fn get(&self, key: &[u8], looking: &mut Looking) -> Result<Option<Said>> {
+        let Some(place) = self.place(key).filter(|_| self.filter.may_hold(hash(key))) else {
             return Ok(None);
         };
-        self.0 = Some(Arc::new(Chunk::parse((number, chunk), bytes)?));
-        Ok(self.0.clone())
-    }
-}
-
-async fn value(below: &dyn Map, chunk: &Chunk, stands: Stands) -> Result<Found> {
-    Ok(match stands {
-        Stands::Removed => Found::Removed,
-        Stands::Here(from, to) => Found::Value(chunk.bytes[from..to].to_vec()),
-        Stands::Apart(apart) => match below.get(&[&chunk_key(chunk.of.0, apart)]).await?.pop().flatten() {
-            Some(value) => Found::Value(value),
-            None => Found::Replaced,
-        },
-    })
-}
-
-/// What a look came to.
-pub(crate) enum Found {
-    Nothing,
-    Removed,
-    Value(Vec<u8>),
-    /// The run was replaced meanwhile: look again.
-    Replaced,
-}
-
-impl Run {
-    pub(crate) async fn get(&self, below: &dyn Map, key: &[u8], looking: &mut Looking) -> Result<Found> {
-        let Some(place) = self.place(key).filter(|_| self.filter.may_hold(hash(key))) else {
-            return Ok(Found::Nothing);
-        };
-        let Some(chunk) = looking.chunk(below, self.named.number, self.fences[place].1).await? else {
-            return Ok(Found::Replaced);
+        let of = (self.named.number, self.fences[place].at);
+        let chunk = match looking.0.take().filter(|known| known.of == of) {
+            Some(known) => known,
+            None => self.chunk(place)?,
         };
         let found = chunk.entries.binary_search_by(|(from, to, _)| chunk.bytes[*from..*to].cmp(key));
-        match found {
-            Err(_) => Ok(Found::Nothing),
-            Ok(at) => value(below, &chunk, chunk.entries[at].2).await,
-        }
+        let said = found.ok().map(|at| self.said(&chunk, at)).transpose();
+        looking.0 = Some(chunk);
+        said
     }
 }
 
@@ -324,189 +340,204 @@ pub(crate) struct Cursor {
     at: usize,
 }
 
-/// A run was replaced while somebody went through it.
-pub(crate) struct Replaced;
-
-type Step<T> = Result<std::result::Result<T, Replaced>>;
-
 impl Cursor {
     /// At the first entry for which `before` says no; going down, at the last one for which it says yes.
-    pub(crate) async fn new(below: &dyn Map, run: Arc<Run>, back: bool, before: impl Fn(&[u8]) -> bool) -> Step<Cursor> {
-        let place = run.fences.partition_point(|(first, _)| before(first)).saturating_sub(1);
+    pub(crate) fn new(run: Arc<Run>, back: bool, before: impl Fn(&[u8]) -> bool) -> Result<Cursor> {
+        let place = run.fences.partition_point(|fence| before(&fence.first)).saturating_sub(1);
         let mut cursor = Cursor {
             run,
             back,
             chunk: None,
             at: 0,
         };
-        if cursor.load(below, Some(place)).await?.is_err() {
-            return Ok(Err(Replaced));
-        }
-        let Some((_, chunk)) = &cursor.chunk else { return Ok(Ok(cursor)) };
+        cursor.load(Some(place))?;
+        let Some((_, chunk)) = &cursor.chunk else { return Ok(cursor) };
         let at = chunk.entries.partition_point(|(from, to, _)| before(&chunk.bytes[*from..*to]));
-        let over = match back {
-            false => {
-                cursor.at = at;
-                at == chunk.entries.len()
-            }
-            true => {
-                cursor.at = at.saturating_sub(1);
-                at == 0
-            }
-        };
-        if over && cursor.turn(below).await?.is_err() {
-            return Ok(Err(Replaced));
+        let over = if back { at == 0 } else { at == chunk.entries.len() };
+        cursor.at = if back { at.saturating_sub(1) } else { at };
+        if over {
+            cursor.turn()?;
         }
-        Ok(Ok(cursor))
+        Ok(cursor)
     }
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
         self.chunk.as_ref().map(|(_, chunk)| chunk.key(self.at))
     }
 
-    pub(crate) async fn value(&self, below: &dyn Map) -> Result<Found> {
-        match &self.chunk {
-            None => Ok(Found::Nothing),
-            Some((_, chunk)) => value(below, chunk, chunk.entries[self.at].2).await,
-        }
+    /// What it says of the key where it is.
+    pub(crate) fn said(&self) -> Result<Said> {
+        self.chunk.as_ref().map_or(Ok(None), |(_, chunk)| self.run.said(chunk, self.at))
     }
 
-    pub(crate) async fn next(&mut self, below: &dyn Map) -> Step<()> {
-        let Some((_, chunk)) = &self.chunk else { return Ok(Ok(())) };
+    pub(crate) fn next(&mut self) -> Result<()> {
+        let Some((_, chunk)) = &self.chunk else { return Ok(()) };
         let last = if self.back { 0 } else { chunk.entries.len() - 1 };
         if self.at == last {
-            return self.turn(below).await;
+            return self.turn();
         }
         self.at = if self.back { self.at - 1 } else { self.at + 1 };
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// To the next chunk.
-    async fn turn(&mut self, below: &dyn Map) -> Step<()> {
-        let Some((place, _)) = &self.chunk else { return Ok(Ok(())) };
-        let next = if self.back { place.checked_sub(1) } else { Some(place + 1) };
-        if self.load(below, next).await?.is_err() {
-            return Ok(Err(Replaced));
-        }
+    fn turn(&mut self) -> Result<()> {
+        let Some((place, _)) = &self.chunk else { return Ok(()) };
+        self.load(if self.back { place.checked_sub(1) } else { Some(place + 1) })?;
         let count = self.chunk.as_ref().map_or(0, |(_, chunk)| chunk.entries.len());
         self.at = if self.back { count.saturating_sub(1) } else { 0 };
-        Ok(Ok(()))
+        Ok(())
     }
 
-    async fn load(&mut self, below: &dyn Map, place: Option<usize>) -> Step<()> {
-        let found = place.and_then(|place| Some((place, self.run.fences.get(place)?.1)));
-        let Some((place, number)) = found else {
-            self.chunk = None;
-            return Ok(Ok(()));
-        };
-        match Looking::default().chunk(below, self.run.named.number, number).await? {
-            None => Ok(Err(Replaced)),
-            Some(chunk) => {
-                self.chunk = Some((place, chunk));
-                Ok(Ok(()))
-            }
-        }
+    fn load(&mut self, place: Option<usize>) -> Result<()> {
+        let place = place.filter(|place| *place < self.run.fences.len());
+        self.chunk = place.map(|place| Ok((place, self.run.chunk(place)?))).transpose()?;
+        Ok(())
     }
+}
+
+/// An empty file. Readers may still hold what stood under that name before everything was forgotten.
+fn fresh(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }
 
 /// Lays down a run, entry after entry in the order of their keys.
 pub(crate) struct Maker<'a> {
-    below: &'a dyn Map,
-    /// What the map below has seen, which the run does not change before it is whole.
-    mark: Watermark,
-    named: Named,
+    folder: &'a Folder,
+    number: u64,
+    path: PathBuf,
+    /// Made with the first block.
+    file: Option<File>,
+    /// Not handed to the system yet.
+    waiting: Vec<u8>,
+    /// Where the next block goes.
+    at: u64,
+    synced: u64,
     chunk: Vec<u8>,
     first: Vec<u8>,
-    ops: Vec<MapOp>,
-    waiting: usize,
-    fences: Vec<(Vec<u8>, u32)>,
+    fences: Vec<Fence>,
     hashes: Vec<u64>,
 }
 
 impl<'a> Maker<'a> {
-    pub(crate) fn new(below: &'a dyn Map, number: u64, mark: Watermark) -> Maker<'a> {
+    pub(crate) fn new(folder: &'a Folder, number: u64) -> Maker<'a> {
         Maker {
-            below,
-            mark,
-            named: Named {
-                number,
-                chunks: 0,
-                pieces: 0,
-                bytes: 0,
-            },
+            folder,
+            number,
+            path: folder.path(number),
+            file: None,
+            waiting: Vec::new(),
+            at: 0,
+            synced: 0,
             chunk: Vec::new(),
             first: Vec::new(),
-            ops: Vec::new(),
-            waiting: 0,
             fences: Vec::new(),
             hashes: Vec::new(),
         }
     }
 
     /// `value`: none, it is removed.
-    pub(crate) async fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-        let (kind, number, here): (u8, u32, &[u8]) = match value {
-            None => (REMOVED, 0, &[]),
+    pub(crate) fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let place;
+        let (kind, here): (u8, &[u8]) = match value {
+            None => (REMOVED, &[]),
             Some(value) if value.len() > LARGE_BYTES => {
-                let apart = self.put(value.to_vec());
-                (APART, apart, &[])
+                place = self.put(value)?.to_le_bytes();
+                (APART, &place)
             }
-            // A chunk's size bounds it.
-            Some(value) => (VALUE, value.len() as u32, value),
+            Some(value) => (VALUE, value),
         };
         if !self.chunk.is_empty() && self.chunk.len() + HEAD + key.len() + here.len() > CHUNK_BYTES {
-            self.close();
+            self.close()?;
         }
         if self.chunk.is_empty() {
             self.first = key.to_vec();
         }
         self.chunk.extend_from_slice(&(key.len() as u16).to_le_bytes());
         self.chunk.push(kind);
-        self.chunk.extend_from_slice(&number.to_le_bytes());
+        let length = value.map_or(0, <[u8]>::len) as u32;
+        self.chunk.extend_from_slice(&length.to_le_bytes());
         self.chunk.extend_from_slice(key);
         self.chunk.extend_from_slice(here);
         self.hashes.push(hash(key));
-        if self.waiting > BATCH_BYTES {
-            self.waiting = 0;
-            self.below.apply(std::mem::take(&mut self.ops), self.mark).await?;
-        }
         Ok(())
     }
 
-    fn put(&mut self, bytes: Vec<u8>) -> u32 {
-        let chunk = self.named.chunks;
-        self.named.chunks += 1;
-        self.named.bytes += bytes.len() as u64;
-        self.waiting += bytes.len();
-        self.ops.push(MapOp::Put(chunk_key(self.named.number, chunk), bytes));
-        chunk
+    /// Writes a block, and says where it begins.
+    fn put(&mut self, bytes: &[u8]) -> Result<u64> {
+        let at = self.at;
+        self.waiting.extend_from_slice(bytes);
+        self.waiting.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
+        self.at += (bytes.len() + CHECK) as u64;
+        if self.waiting.len() >= WRITE_BYTES {
+            self.write()?;
+        }
+        Ok(at)
     }
 
-    fn close(&mut self) {
+    fn write(&mut self) -> Result<()> {
+        let file = match self.file.take() {
+            Some(file) => Ok(file),
+            None => fresh(&self.path),
+        };
+        let written = file.and_then(|mut file| {
+            file.write_all(&self.waiting)?;
+            if self.at - self.synced >= SYNC_BYTES {
+                file.sync_data()?;
+                self.synced = self.at;
+            }
+            Ok(file)
+        });
+        self.file = Some(written.at("writing", &self.path)?);
+        self.waiting.clear();
+        self.folder.beat();
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
         if self.chunk.is_empty() {
-            return;
+            return Ok(());
         }
         let bytes = std::mem::take(&mut self.chunk);
-        let chunk = self.put(bytes);
-        self.fences.push((std::mem::take(&mut self.first), chunk));
+        let at = self.put(&bytes)?;
+        self.fences.push(Fence {
+            first: std::mem::take(&mut self.first),
+            at,
+            length: bytes.len() as u32,
+        });
+        self.chunk = bytes;
+        self.chunk.clear();
+        Ok(())
     }
 
-    /// The run, and what is still to be put below together with the manifest that names it; none if it holds nothing.
-    pub(crate) fn finish(mut self) -> Option<(Run, Vec<MapOp>)> {
-        self.close();
+    /// The run, durable; none if it holds nothing.
+    pub(crate) fn finish(mut self) -> Result<Option<Run>> {
+        self.close()?;
         if self.fences.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let mut run = Run {
-            named: self.named,
-            fences: self.fences,
-            filter: Filter::of(&self.hashes),
+        let filter = Filter::of(&self.hashes);
+        let index = write_index(&self.fences, &filter);
+        let bytes = self.put(&index)?;
+        self.write()?;
+        let Some(file) = self.file else { return Ok(None) };
+        file.sync_data().at("syncing", &self.path)?;
+        self.folder.sync()?;
+        let named = Named {
+            number: self.number,
+            bytes,
+            index: index.len() as u64,
         };
-        let mut ops = self.ops;
-        for (piece, bytes) in (0..).zip(run.index().chunks(PIECE_BYTES)) {
-            ops.push(MapOp::Put(piece_key(run.named.number, piece), bytes.to_vec()));
-            run.named.pieces = piece + 1;
-        }
-        Some((run, ops))
+        Ok(Some(Run {
+            named,
+            file,
+            path: self.path,
+            fences: self.fences,
+            filter,
+        }))
     }
 }

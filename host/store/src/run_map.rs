@@ -1,21 +1,27 @@
-//! [`Map`] that gathers changes in memory and lays them down, sorted, in the map below: far cheaper than to put each there by itself.
+//! [`Map`] that gathers changes in memory and lays them down, sorted, in runs: far cheaper than to put each into a database by itself.
 //!
-//! What is gathered is lost with the process; the commit engine projects it again from the log, since the watermark of the map below
-//! rises only with what was laid down. [`Map::flush`] lays everything down, so that no checkpoint is ahead of the projection.
+//! sled holds the list of the runs with how far they have come, in one batch; the runs are files beside it, durable before they are named.
+//! What is gathered is lost with the process; the commit engine projects it again from the log, since the watermark in sled rises only with
+//! what was laid down. [`Map::flush`] lays everything down, so that no checkpoint is ahead of the projection.
+//!
+//! Only one thread ever waits for sled. Whoever waits for that thread gives up if nothing has moved for a long time, at closing too:
+//! what it would have written is in the log.
 
 use std::collections::{BTreeMap, btree_map};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use tokio::sync::Notify;
 
 use crate::error::{At, Result, StoreError};
 use crate::keeper::stand_back;
 use crate::map::{Map, MapOp, Pair, Watermark};
-use crate::run::{self, Cursor, Found, Looking, Maker, Manifest, Named, Run};
+use crate::run::{Cursor, Folder, Looking, Maker, Manifest, Named, Run, Said};
 use crate::sled_map::{self, SledMap};
 
 /// Bytes that are gathered before they are laid down.
@@ -28,27 +34,34 @@ const MERGED: usize = 8;
 const MERGED_BYTES: u64 = 256 << 20;
 /// What a pair takes in memory beside its bytes, roughly.
 const PAIR: usize = 96;
+/// The folder of the runs, in the map's.
+const RUNS: &str = "runs";
+/// How often whoever waits looks whether anything moved, and after how many looks in vain they give up.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 60;
 
-type Pairs = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+type Pairs = BTreeMap<Vec<u8>, Said>;
 
 /// The map. Reads find what was applied last, whether it was laid down or not.
 pub struct RunMap {
     shared: Arc<Shared>,
+    orders: mpsc::Sender<Order>,
+    /// Ends when the thread is done.
+    done: Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    below: Arc<dyn Map>,
     memory: RwLock<Memory>,
     /// Oldest first. Read after the memory: what leaves that is here already.
     runs: RwLock<Arc<Vec<Arc<Run>>>>,
-    /// Whoever lays down or merges, one at a time.
-    desk: tokio::sync::Mutex<Desk>,
+    folder: Folder,
     /// There is room again, or there will be none.
-    room: Notify,
-    /// Enough is gathered, or it is over.
-    orders: Mutex<Orders>,
-    news: Condvar,
+    room: Condvar,
+    /// Held while looking for room, and before saying that there is some.
+    queue: Mutex<()>,
+    /// Told that enough is gathered, and not there yet.
+    told: AtomicBool,
 }
 
 #[derive(Default)]
@@ -62,16 +75,23 @@ struct Memory {
     failed: Option<StoreError>,
 }
 
+/// What the thread is asked for.
+enum Order {
+    Enough,
+    Flush(SyncSender<Result<()>>),
+    Renew(SyncSender<Result<()>>),
+    Clear(SyncSender<Result<()>>),
+    End,
+}
+
+/// What the thread works with.
 struct Desk {
+    shared: Arc<Shared>,
+    below: SledMap,
+    runtime: tokio::runtime::Runtime,
     manifest: Manifest,
     /// Of the map below.
     mark: Watermark,
-}
-
-#[derive(Default)]
-struct Orders {
-    wanted: bool,
-    over: bool,
 }
 
 impl RunMap {
@@ -80,231 +100,101 @@ impl RunMap {
     /// # Errors
     /// If the system refuses, or the folder is in use.
     pub fn open(dir: &Path) -> Result<Self> {
-        let below = Arc::new(SledMap::open(dir)?);
-        let (opened, told) = std::sync::mpsc::sync_channel(1);
-        let folder = dir.to_owned();
+        let (opened, told) = mpsc::sync_channel(1);
+        let (orders, waiting) = mpsc::channel();
+        let (ending, done) = mpsc::sync_channel::<()>(1);
+        let path = dir.to_owned();
         // The thread opens too: it has a small runtime of its own, wherever this is called from.
         let thread = std::thread::Builder::new()
             .name("youji-runs".to_owned())
             .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().build().at("serving", &folder);
-                let begun = runtime.and_then(|runtime| Ok((runtime.block_on(Self::over(below))?, runtime)));
-                let (shared, runtime) = match begun {
-                    Ok((shared, runtime)) => (Arc::new(shared), runtime),
+                // Told by being dropped, after everything else.
+                let _ending = ending;
+                let mut desk = match Desk::open(&path) {
+                    Ok(desk) => desk,
                     Err(error) => return drop(opened.send(Err(error))),
                 };
-                let _ = opened.send(Ok(shared.clone()));
+                let _ = opened.send(Ok(desk.shared.clone()));
                 stand_back();
-                runtime.block_on(shared.serve());
+                desk.serve(&waiting);
             })
             .at("starting what lays down the projection in", dir)?;
-        let ended = |_| {
-            Err(StoreError::Projection {
-                reason: "the thread that lays it down ended while opening".to_owned(),
-            })
-        };
+        let ended = |_| Err(ended());
         let shared = told.recv().unwrap_or_else(ended)?;
         Ok(Self {
             shared,
+            orders,
+            done: Mutex::new(done),
             thread: Some(thread),
         })
     }
 
-    async fn over(below: Arc<dyn Map>) -> Result<Shared> {
-        match Self::read(below.clone()).await {
-            Err(StoreError::Projection { reason }) => {
-                tracing::error!(%reason, "the projection can't be read; it is made anew from the log");
-                below.clear().await?;
-                Self::read(below).await
-            }
-            other => other,
-        }
+    /// Asks the thread and waits.
+    fn ask(&self, order: impl FnOnce(SyncSender<Result<()>>) -> Order) -> Result<()> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.orders.send(order(answer)).map_err(|_| ended())?;
+        self.shared.wait(&answered).unwrap_or_else(|| Err(ended()))
     }
+}
 
-    async fn read(below: Arc<dyn Map>) -> Result<Shared> {
-        let mut mark = below.watermark().await?;
-        let manifest = Manifest::read(below.as_ref()).await?;
-        if manifest.is_none() && mark != Watermark::default() {
-            // Of a version that put each pair there by itself; the log fills it anew.
-            below.clear().await?;
-            mark = Watermark::default();
-        }
-        let mut manifest = manifest.unwrap_or_default();
-        run::sweep(below.as_ref(), manifest.next, mark).await?;
-        for gone in std::mem::take(&mut manifest.gone) {
-            gone.remove(below.as_ref(), mark).await?;
-        }
-        let mut runs = Vec::with_capacity(manifest.runs.len());
-        for named in &manifest.runs {
-            runs.push(Arc::new(Run::read(below.as_ref(), named.clone()).await?));
-        }
-        Ok(Shared {
-            below,
-            memory: RwLock::new(Memory { mark, ..Memory::default() }),
-            runs: RwLock::new(Arc::new(runs)),
-            desk: tokio::sync::Mutex::new(Desk { manifest, mark }),
-            room: Notify::new(),
-            orders: Mutex::default(),
-            news: Condvar::new(),
-        })
+fn ended() -> StoreError {
+    StoreError::Projection {
+        reason: "what lays it down has ended, or has not moved for a minute".to_owned(),
     }
 }
 
 impl Drop for RunMap {
     fn drop(&mut self) {
-        self.shared.orders.lock().over = true;
-        self.shared.news.notify_all();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let _ = self.orders.send(Order::End);
+        let Some(thread) = self.thread.take() else { return };
+        let done = self.done.get_mut();
+        if self.shared.wait(done).is_none() && matches!(done.try_recv(), Err(mpsc::TryRecvError::Empty)) {
+            return tracing::error!("the projection can't be closed; it is left as it is, and the next start makes up for it from the log");
         }
+        let _ = thread.join();
+    }
+}
+
+/// Of somebody who waits for the thread.
+#[derive(Default)]
+struct Patience {
+    seen: u64,
+    looks: u32,
+}
+
+impl Patience {
+    /// Whether nothing has moved for so many looks.
+    fn is_over(&mut self, folder: &Folder) -> bool {
+        let now = folder.pulse.load(Ordering::Relaxed);
+        self.looks = if now == self.seen { self.looks + 1 } else { 0 };
+        self.seen = now;
+        self.looks >= LOOKS
     }
 }
 
 impl Shared {
-    /// Lays down whatever is enough, and at the end all of it.
-    async fn serve(&self) {
+    /// Waits for an answer as long as anything moves; none: it never came.
+    fn wait<T>(&self, answered: &Receiver<T>) -> Option<T> {
+        let mut patience = Patience::default();
         loop {
-            let over = {
-                let mut orders = self.orders.lock();
-                while !orders.wanted && !orders.over {
-                    self.news.wait(&mut orders);
-                }
-                orders.wanted = false;
-                orders.over
-            };
-            let done = async {
-                let mut desk = self.desk.lock().await;
-                if over || self.memory.read().bytes >= GATHERED {
-                    self.lay_down(&mut desk).await?;
-                }
-                if !over {
-                    while self.merge_some(&mut desk).await? {}
-                }
-                Ok(())
-            };
-            if let Err(error) = done.await {
-                self.fail(error);
-            }
-            if over {
-                return;
+            match answered.recv_timeout(LOOK) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if patience.is_over(&self.folder) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
-    }
-
-    /// Wakes whoever lays down and merges.
-    fn want(&self) {
-        self.orders.lock().wanted = true;
-        self.news.notify_one();
     }
 
     fn fail(&self, error: StoreError) {
         tracing::error!(%error, "the projection can't be laid down");
         self.memory.write().failed.get_or_insert(error);
-        self.room.notify_waiters();
+        self.make_room();
     }
 
-    /// Everything that is gathered becomes a run.
-    async fn lay_down(&self, desk: &mut Desk) -> Result<()> {
-        let (pairs, mark) = {
-            let mut memory = self.memory.write();
-            if let Some(failed) = &memory.failed {
-                return Err(failed.clone());
-            }
-            if memory.before.is_none() {
-                if memory.mark == desk.mark && memory.pairs.is_empty() {
-                    return Ok(());
-                }
-                memory.bytes = 0;
-                memory.before = Some((Arc::new(std::mem::take(&mut memory.pairs)), memory.mark));
-            }
-            match &memory.before {
-                Some((pairs, mark)) => (pairs.clone(), *mark),
-                None => return Ok(()),
-            }
-        };
-        self.room.notify_waiters();
-        let below = self.below.as_ref();
-        let mut maker = Maker::new(below, desk.manifest.next, desk.mark);
-        // Nothing is below it: what is removed need not be said.
-        let oldest = desk.manifest.runs.is_empty();
-        for (key, value) in pairs.iter().filter(|(_, value)| !oldest || value.is_some()) {
-            maker.add(key, value.as_deref()).await?;
-        }
-        let mut manifest = desk.manifest.clone();
-        let (run, mut ops) = maker.finish().map_or((None, Vec::new()), |(run, ops)| (Some(run), ops));
-        if let Some(run) = &run {
-            manifest.next += 1;
-            manifest.runs.push(run.named.clone());
-            ops.push(manifest.op()?);
-        } else if manifest == Manifest::default() {
-            // Says that there are runs here, though none yet.
-            ops.push(manifest.op()?);
-        }
-        below.apply(ops, mark).await?;
-        (desk.manifest, desk.mark) = (manifest, mark);
-        if let Some(run) = run {
-            let mut runs = self.runs.write();
-            Arc::make_mut(&mut runs).push(Arc::new(run));
-        }
-        self.memory.write().before = None;
-        Ok(())
-    }
-
-    /// Merges the newest runs, if there are enough of a size. Whether it did.
-    async fn merge_some(&self, desk: &mut Desk) -> Result<bool> {
-        let runs = &desk.manifest.runs;
-        let mut most = GATHERED as u64 * 2;
-        while most <= MERGED_BYTES {
-            let count = runs.iter().rev().take_while(|run| run.bytes <= most).count();
-            if count >= MERGED {
-                self.merge(desk, count).await?;
-                return Ok(true);
-            }
-            most *= MERGED as u64;
-        }
-        Ok(false)
-    }
-
-    /// Merges so many of the newest runs into one.
-    async fn merge(&self, desk: &mut Desk, count: usize) -> Result<()> {
-        let below = self.below.as_ref();
-        let all = self.runs.read().clone();
-        let (kept, merged) = all.split_at(all.len() - count);
-        let mut cursors = Vec::with_capacity(count);
-        for run in merged.iter().rev() {
-            cursors.push(steady(Cursor::new(below, run.clone(), false, |_| false).await?)?);
-        }
-        let mut maker = Maker::new(below, desk.manifest.next, desk.mark);
-        while let Some(least) = cursors.iter().filter_map(Cursor::key).min().map(<[u8]>::to_vec) {
-            let mut said = false;
-            for cursor in cursors.iter_mut().filter(|cursor| cursor.key() == Some(least.as_slice())) {
-                if !std::mem::replace(&mut said, true) {
-                    match cursor.value(below).await? {
-                        Found::Value(value) => maker.add(&least, Some(&value)).await?,
-                        Found::Removed if kept.is_empty() => {}
-                        Found::Removed => maker.add(&least, None).await?,
-                        Found::Nothing | Found::Replaced => return steady(Err(run::Replaced)),
-                    }
-                }
-                steady(cursor.next(below).await?)?;
-            }
-        }
-        let gone: Vec<Named> = merged.iter().map(|run| run.named.clone()).collect();
-        let mut manifest = desk.manifest.clone();
-        manifest.runs.truncate(kept.len());
-        manifest.gone.extend(gone.iter().cloned());
-        let (run, mut ops) = maker.finish().map_or((None, Vec::new()), |(run, ops)| (Some(run), ops));
-        manifest.next += 1;
-        manifest.runs.extend(run.iter().map(|run| run.named.clone()));
-        ops.push(manifest.op()?);
-        below.apply(ops, desk.mark).await?;
-        desk.manifest = manifest;
-        *self.runs.write() = Arc::new(kept.iter().cloned().chain(run.map(Arc::new)).collect());
-        for gone in gone {
-            gone.remove(below, desk.mark).await?;
-        }
-        desk.manifest.gone.clear();
-        Ok(())
+    fn make_room(&self) {
+        drop(self.queue.lock());
+        self.room.notify_all();
     }
 
     fn has_room(&self) -> Result<bool> {
@@ -312,49 +202,40 @@ impl Shared {
         memory.failed.clone().map_or(Ok(memory.bytes < GATHERED_MOST), Err)
     }
 
+    /// Waits until there is room.
+    fn find_room(&self) -> Result<()> {
+        let mut patience = Patience::default();
+        let mut queue = self.queue.lock();
+        while !self.has_room()? {
+            if self.room.wait_for(&mut queue, LOOK).timed_out() && patience.is_over(&self.folder) {
+                return Err(ended());
+            }
+        }
+        Ok(())
+    }
+
     /// What memory says of a key; none: nothing.
-    fn remembered(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
+    fn remembered(&self, key: &[u8]) -> Option<Said> {
         let memory = self.memory.read();
         let before = || memory.before.as_ref().and_then(|(pairs, _)| pairs.get(key));
         memory.pairs.get(key).or_else(before).cloned()
     }
 
-    async fn look(&self, key: &[u8], looking: &mut Looking) -> Result<Option<Vec<u8>>> {
+    fn look(&self, key: &[u8], looking: &mut Looking) -> Result<Option<Vec<u8>>> {
         if let Some(known) = self.remembered(key) {
             return Ok(known);
         }
-        'again: loop {
-            let runs = self.runs.read().clone();
-            for run in runs.iter().rev() {
-                match run.get(self.below.as_ref(), key, looking).await? {
-                    Found::Nothing => {}
-                    Found::Removed => return Ok(None),
-                    Found::Value(value) => return Ok(Some(value)),
-                    Found::Replaced => continue 'again,
-                }
+        let runs = self.runs.read().clone();
+        for run in runs.iter().rev() {
+            if let Some(said) = run.get(key, looking)? {
+                return Ok(said);
             }
-            return Ok(None);
         }
+        Ok(None)
     }
 
     /// Pairs whose key lies between the bounds and begins with `prefix`, in order, or against it.
-    async fn range(&self, prefix: &[u8], low: Bound<Vec<u8>>, high: Bound<Vec<u8>>, limit: usize, back: bool) -> Result<Vec<Pair>> {
-        loop {
-            if let Ok(pairs) = self.range_once(prefix, &low, &high, limit, back).await? {
-                return Ok(pairs);
-            }
-        }
-    }
-
-    async fn range_once(
-        &self,
-        prefix: &[u8],
-        low: &Bound<Vec<u8>>,
-        high: &Bound<Vec<u8>>,
-        limit: usize,
-        back: bool,
-    ) -> Result<std::result::Result<Vec<Pair>, run::Replaced>> {
-        let below = self.below.as_ref();
+    fn range(&self, prefix: &[u8], low: &Bound<Vec<u8>>, high: &Bound<Vec<u8>>, limit: usize, back: bool) -> Result<Vec<Pair>> {
         let mut near = self.gathered(prefix, low, high);
         let runs = self.runs.read().clone();
         let mut cursors = Vec::with_capacity(runs.len());
@@ -366,10 +247,7 @@ impl Shared {
                 (true, _, Bound::Excluded(high)) => key < high.as_slice(),
                 (back, ..) => back,
             };
-            match Cursor::new(below, run.clone(), back, edge).await? {
-                Ok(cursor) => cursors.push(cursor),
-                Err(replaced) => return Ok(Err(replaced)),
-            }
+            cursors.push(Cursor::new(run.clone(), back, edge)?);
         }
         let mut pairs = Vec::new();
         while pairs.len() < limit {
@@ -391,21 +269,15 @@ impl Shared {
             let mut said = near.remove(&next);
             for cursor in cursors.iter_mut().filter(|cursor| cursor.key() == Some(next.as_slice())) {
                 if said.is_none() {
-                    said = match cursor.value(below).await? {
-                        Found::Value(value) => Some(Some(value)),
-                        Found::Removed => Some(None),
-                        Found::Nothing | Found::Replaced => return Ok(Err(run::Replaced)),
-                    };
+                    said = Some(cursor.said()?);
                 }
-                if let Err(replaced) = cursor.next(below).await? {
-                    return Ok(Err(replaced));
-                }
+                cursor.next()?;
             }
             if let Some(Some(value)) = said {
                 pairs.push((next, value));
             }
         }
-        Ok(Ok(pairs))
+        Ok(pairs)
     }
 
     /// What memory holds of a range.
@@ -422,12 +294,201 @@ impl Shared {
     }
 }
 
-/// Runs that only this one replaces.
-fn steady<T>(step: std::result::Result<T, run::Replaced>) -> Result<T> {
-    step.map_err(|run::Replaced| StoreError::Projection {
-        reason: "a chunk that a run names is not there; remove the projection's folder, and the next start makes it anew from the log"
-            .to_owned(),
-    })
+impl Desk {
+    fn open(dir: &Path) -> Result<Desk> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().at("serving", dir)?;
+        let below = SledMap::open(dir)?;
+        let folder = Folder::open(dir.join(RUNS))?;
+        let read = match runtime.block_on(read(&below, &folder)) {
+            Err(StoreError::Projection { reason }) => {
+                tracing::error!(%reason, "the projection can't be read; it is made anew from the log");
+                runtime.block_on(below.clear())?;
+                runtime.block_on(read(&below, &folder))
+            }
+            other => other,
+        };
+        let (manifest, mark, runs) = read?;
+        folder.sweep(&manifest.runs)?;
+        let shared = Shared {
+            memory: RwLock::new(Memory { mark, ..Memory::default() }),
+            runs: RwLock::new(Arc::new(runs)),
+            folder,
+            room: Condvar::new(),
+            queue: Mutex::default(),
+            told: AtomicBool::new(false),
+        };
+        Ok(Desk {
+            shared: Arc::new(shared),
+            below,
+            runtime,
+            manifest,
+            mark,
+        })
+    }
+
+    /// Does what it is asked for, and at the end lays down all of it.
+    fn serve(&mut self, orders: &Receiver<Order>) {
+        loop {
+            let done = match orders.recv().unwrap_or(Order::End) {
+                Order::Enough => {
+                    self.shared.told.store(false, Ordering::SeqCst);
+                    let enough = self.shared.memory.read().bytes >= GATHERED;
+                    if enough { self.lay_down() } else { Ok(()) }.and_then(|()| self.merge_some())
+                }
+                Order::Flush(answer) => {
+                    let done = self.lay_down().and_then(|()| self.runtime.block_on(self.below.flush()));
+                    let _ = answer.send(done.clone());
+                    // Perhaps there are enough small ones now.
+                    done.and_then(|()| self.merge_some())
+                }
+                Order::Renew(answer) => {
+                    drop(answer.send(self.renew()));
+                    Ok(())
+                }
+                Order::Clear(answer) => {
+                    drop(answer.send(self.clear()));
+                    Ok(())
+                }
+                Order::End => {
+                    if let Err(error) = self.lay_down() {
+                        self.shared.fail(error);
+                    }
+                    return;
+                }
+            };
+            self.shared.folder.beat();
+            if let Err(error) = done {
+                self.shared.fail(error);
+            }
+        }
+    }
+
+    /// Everything that is gathered becomes a run.
+    fn lay_down(&mut self) -> Result<()> {
+        let (pairs, mark) = {
+            let mut memory = self.shared.memory.write();
+            if let Some(failed) = &memory.failed {
+                return Err(failed.clone());
+            }
+            if memory.before.is_none() {
+                if memory.mark == self.mark && memory.pairs.is_empty() {
+                    return Ok(());
+                }
+                memory.bytes = 0;
+                memory.before = Some((Arc::new(std::mem::take(&mut memory.pairs)), memory.mark));
+            }
+            match &memory.before {
+                Some((pairs, mark)) => (pairs.clone(), *mark),
+                None => return Ok(()),
+            }
+        };
+        self.shared.make_room();
+        let shared = self.shared.clone();
+        let mut maker = Maker::new(&shared.folder, self.manifest.next);
+        // Nothing is below it: what is removed need not be said.
+        let oldest = self.manifest.runs.is_empty();
+        for (key, value) in pairs.iter().filter(|(_, value)| !oldest || value.is_some()) {
+            maker.add(key, value.as_deref())?;
+        }
+        let runs = shared.runs.read().clone();
+        self.name(runs.iter().cloned(), maker.finish()?, mark)?;
+        shared.memory.write().before = None;
+        Ok(())
+    }
+
+    /// From here on these are the runs.
+    fn name(&mut self, older: impl Iterator<Item = Arc<Run>>, newest: Option<Run>, mark: Watermark) -> Result<()> {
+        let runs: Vec<Arc<Run>> = older.chain(newest.map(Arc::new)).collect();
+        let manifest = Manifest {
+            next: self.manifest.next + 1,
+            runs: runs.iter().map(|run| run.named.clone()).collect(),
+        };
+        // Said even if there are none: it tells this folder from that of a version that put each pair there by itself.
+        self.runtime.block_on(self.below.apply(vec![manifest.op()?], mark))?;
+        (self.manifest, self.mark) = (manifest, mark);
+        *self.shared.runs.write() = Arc::new(runs);
+        self.shared.folder.beat();
+        Ok(())
+    }
+
+    /// Merges the newest runs, while there are enough of a size.
+    fn merge_some(&mut self) -> Result<()> {
+        let mut most = GATHERED as u64 * 2;
+        while most <= MERGED_BYTES {
+            let count = self.manifest.runs.iter().rev().take_while(|run| run.bytes <= most).count();
+            if count < MERGED {
+                most *= MERGED as u64;
+            } else {
+                self.merge(count)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges so many of the newest runs into one.
+    fn merge(&mut self, count: usize) -> Result<()> {
+        let shared = self.shared.clone();
+        let all = shared.runs.read().clone();
+        let (kept, merged) = all.split_at(all.len() - count);
+        let mut cursors = Vec::with_capacity(count);
+        for run in merged.iter().rev() {
+            cursors.push(Cursor::new(run.clone(), false, |_| false)?);
+        }
+        let mut maker = Maker::new(&shared.folder, self.manifest.next);
+        while let Some(least) = cursors.iter().filter_map(Cursor::key).min().map(<[u8]>::to_vec) {
+            let mut said = false;
+            for cursor in cursors.iter_mut().filter(|cursor| cursor.key() == Some(least.as_slice())) {
+                if !std::mem::replace(&mut said, true) {
+                    let value = cursor.said()?;
+                    if value.is_some() || !kept.is_empty() {
+                        maker.add(&least, value.as_deref())?;
+                    }
+                }
+                cursor.next()?;
+            }
+        }
+        self.name(kept.iter().cloned(), maker.finish()?, self.mark)?;
+        self.remove_replaced()
+    }
+
+    /// After a power cut the list of the runs may be the one before: what it names goes only when the new one is durable.
+    fn remove_replaced(&self) -> Result<()> {
+        self.runtime.block_on(self.below.flush())?;
+        self.shared.folder.sweep(&self.manifest.runs)
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        self.lay_down()?;
+        // Of one run, too, what was removed may still stand in it: one that was merged while older ones stood beside it.
+        let count = self.manifest.runs.len();
+        if count > 0 {
+            self.merge(count)?;
+        }
+        self.runtime.block_on(self.below.renew())
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        self.runtime.block_on(self.below.clear())?;
+        (self.manifest, self.mark) = (Manifest::default(), Watermark::default());
+        *self.shared.runs.write() = Arc::default();
+        *self.shared.memory.write() = Memory::default();
+        self.shared.folder.sweep(&[])
+    }
+}
+
+/// What stands in sled, with the runs that it names.
+async fn read(below: &SledMap, folder: &Folder) -> Result<(Manifest, Watermark, Vec<Arc<Run>>)> {
+    let mut mark = below.watermark().await?;
+    let manifest = Manifest::read(below).await?;
+    if manifest.is_none() && mark != Watermark::default() {
+        // Of a version that put each pair there by itself; the log fills it anew.
+        below.clear().await?;
+        mark = Watermark::default();
+    }
+    let manifest = manifest.unwrap_or_default();
+    let run = |named: &Named| Run::read(folder, named.clone()).map(Arc::new);
+    let runs = manifest.runs.iter().map(run).collect::<Result<_>>()?;
+    Ok((manifest, mark, runs))
 }
 
 /// The first key behind all that begin with `prefix`.
@@ -445,11 +506,8 @@ fn behind(prefix: &[u8]) -> Bound<Vec<u8>> {
 #[async_trait::async_trait]
 impl Map for RunMap {
     async fn get(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
-        let (mut found, mut looking) = (Vec::with_capacity(keys.len()), Looking::default());
-        for key in keys {
-            found.push(self.shared.look(key, &mut looking).await?);
-        }
-        Ok(found)
+        let mut looking = Looking::default();
+        keys.iter().map(|key| self.shared.look(key, &mut looking)).collect()
     }
 
     async fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>> {
@@ -460,7 +518,7 @@ impl Map for RunMap {
         let low = after
             .filter(|after| *after >= prefix)
             .map_or_else(begin, |after| Bound::Excluded(after.to_vec()));
-        self.shared.range(prefix, low, Bound::Unbounded, limit, false).await
+        self.shared.range(prefix, &low, &Bound::Unbounded, limit, false)
     }
 
     async fn scan_back(&self, prefix: &[u8], before: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>> {
@@ -470,17 +528,13 @@ impl Map for RunMap {
         let high = before
             .filter(|before| before.starts_with(prefix))
             .map_or_else(|| behind(prefix), |before| Bound::Excluded(before.to_vec()));
-        self.shared.range(prefix, Bound::Included(prefix.to_vec()), high, limit, true).await
+        self.shared.range(prefix, &Bound::Included(prefix.to_vec()), &high, limit, true)
     }
 
     async fn apply(&self, ops: Vec<MapOp>, watermark: Watermark) -> Result<()> {
         ops.iter().try_for_each(sled_map::check)?;
-        loop {
-            let room = self.shared.room.notified();
-            if self.shared.has_room()? {
-                break;
-            }
-            room.await;
+        if !self.shared.has_room()? {
+            self.shared.find_room()?;
         }
         let mut memory = self.shared.memory.write();
         for op in ops {
@@ -505,8 +559,8 @@ impl Map for RunMap {
         memory.mark = watermark;
         let enough = memory.bytes >= GATHERED && memory.before.is_none();
         drop(memory);
-        if enough {
-            self.shared.want();
+        if enough && !self.shared.told.swap(true, Ordering::SeqCst) {
+            let _ = self.orders.send(Order::Enough);
         }
         Ok(())
     }
@@ -516,38 +570,14 @@ impl Map for RunMap {
     }
 
     async fn flush(&self) -> Result<()> {
-        let mut desk = self.shared.desk.lock().await;
-        let laid = self.shared.lay_down(&mut desk).await;
-        if let Err(error) = laid {
-            self.shared.fail(error.clone());
-            return Err(error);
-        }
-        // Perhaps there are enough small ones now to be merged.
-        self.shared.want();
-        self.shared.below.flush().await
+        self.ask(Order::Flush).inspect_err(|error| self.shared.fail(error.clone()))
     }
 
     async fn renew(&self) -> Result<()> {
-        let mut desk = self.shared.desk.lock().await;
-        self.shared.lay_down(&mut desk).await?;
-        // Of one run, too, what was removed may still stand in it: one that was merged while older ones stood beside it.
-        let count = desk.manifest.runs.len();
-        if count > 0 {
-            self.shared.merge(&mut desk, count).await?;
-        }
-        self.shared.below.renew().await
+        self.ask(Order::Renew)
     }
 
     async fn clear(&self) -> Result<()> {
-        let mut desk = self.shared.desk.lock().await;
-        self.shared.below.clear().await?;
-        *desk = Desk {
-            manifest: Manifest::default(),
-            mark: Watermark::default(),
-        };
-        *self.shared.runs.write() = Arc::default();
-        let mut memory = self.shared.memory.write();
-        *memory = Memory::default();
-        Ok(())
+        self.ask(Order::Clear)
     }
 }

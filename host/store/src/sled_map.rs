@@ -5,6 +5,9 @@ use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -26,6 +29,9 @@ const BARE: [&str; 3] = ["conf", "db", "blobs"];
 const TRIES: u32 = 100;
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
+/// How long sled may take to let a database go.
+const LET_GO: Duration = Duration::from_secs(30);
+
 /// Named last in a generation's folder, when everything is in it.
 const WHOLE: &str = "whole";
 /// Pairs and bytes that are copied at a time, while writes wait.
@@ -39,16 +45,19 @@ const STEP_BYTES: usize = 256 << 10;
 /// of its generation: renewing copies what is there into the next one and removes the old one.
 pub struct SledMap {
     dir: PathBuf,
-    now: RwLock<Generation>,
+    now: RwLock<Arc<Generation>>,
     /// Held by whoever writes, and for each step of a copy.
-    turn: Mutex<Option<sled::Db>>,
+    turn: Mutex<Option<Arc<Generation>>>,
     /// One renewal at a time.
     renewing: Mutex<()>,
     _lock: File,
 }
 
 struct Generation {
-    db: sled::Db,
+    /// Some until it is let go.
+    db: Option<sled::Db>,
+    /// Something of it failed.
+    hurt: AtomicBool,
     dir: PathBuf,
     file: File,
     number: u64,
@@ -83,7 +92,7 @@ impl SledMap {
         }
         Ok(Self {
             dir: dir.to_owned(),
-            now: RwLock::new(generation),
+            now: RwLock::new(Arc::new(generation)),
             turn: Mutex::new(None),
             renewing: Mutex::new(()),
             _lock: lock,
@@ -93,29 +102,20 @@ impl SledMap {
     /// Copies what is there into a fresh database and lets the old one go.
     fn copy(&self) -> Result<()> {
         let _one = self.renewing.lock();
-        let (old, number) = {
-            let now = self.now.read();
-            (now.db.clone(), now.number + 1)
-        };
-        let dir = self.dir.join(number.to_string());
-        remove(&dir)?;
-        let next = Generation::open(&self.dir, number)?;
+        let old = self.now.read().clone();
+        let next = self.next_to(&old)?;
         // From here on, what is written goes into both.
-        *self.turn.lock() = Some(next.db.clone());
-        let copied = self.copy_into(&old, &next);
+        *self.turn.lock() = Some(next.clone());
+        if let Err(error) = self.copy_into(&old, &next) {
+            *self.turn.lock() = None;
+            let dir = next.dir.clone();
+            drop(next);
+            // Only spares the next start the work.
+            let _ = remove(&dir);
+            return Err(error);
+        }
+        let gone = old.dir.clone();
         drop(old);
-        let before = match copied {
-            Ok(before) => before,
-            Err(error) => {
-                *self.turn.lock() = None;
-                drop(next);
-                // Only spares the next start the work.
-                let _ = remove(&dir);
-                return Err(error);
-            }
-        };
-        let gone = before.dir.clone();
-        drop(before);
         remove(&gone)?;
         for path in broken(&self.dir) {
             // What was moved aside holds what was deleted since.
@@ -124,13 +124,20 @@ impl SledMap {
         sync_dir(&self.dir)
     }
 
-    fn copy_into(&self, old: &sled::Db, next: &Generation) -> Result<Generation> {
+    /// An empty one.
+    fn next_to(&self, old: &Generation) -> Result<Arc<Generation>> {
+        let number = old.number + 1;
+        remove(&self.dir.join(number.to_string()))?;
+        Generation::open(&self.dir, number).map(Arc::new)
+    }
+
+    fn copy_into(&self, old: &Generation, next: &Arc<Generation>) -> Result<()> {
         let mut after = Bound::Unbounded;
         loop {
             let _turn = self.turn.lock();
             let (mut batch, mut pairs, mut bytes, mut last) = (sled::Batch::default(), 0, 0, None);
-            guard(|| {
-                for pair in old.range::<sled::IVec, _>((after.clone(), Bound::Unbounded)) {
+            old.work(|db| {
+                for pair in db.range::<sled::IVec, _>((after.clone(), Bound::Unbounded)) {
                     let (key, value) = pair?;
                     (pairs, bytes) = (pairs + 1, bytes + key.len() + value.len());
                     last = Some(key.clone());
@@ -139,8 +146,9 @@ impl SledMap {
                         break;
                     }
                 }
-                next.db.apply_batch(batch)
+                Ok(())
             })?;
+            next.work(|db| db.apply_batch(batch))?;
             match last {
                 Some(last) => after = Bound::Excluded(last),
                 None => break,
@@ -152,21 +160,14 @@ impl SledMap {
         next.sync()?;
         next.finish()?;
         *turn = None;
-        let mut now = self.now.write();
-        let next = Generation {
-            db: next.db.clone(),
-            dir: next.dir.clone(),
-            file: next.file.try_clone().at("opening", &next.dir)?,
-            number: next.number,
-        };
-        Ok(std::mem::replace(&mut *now, next))
+        *self.now.write() = next.clone();
+        Ok(())
     }
 
     fn range(&self, low: Bound<Vec<u8>>, high: Bound<Vec<u8>>, limit: usize, back: bool) -> Result<Vec<Pair>> {
         let pair = |item: sled::Result<(sled::IVec, sled::IVec)>| item.map(|(key, value)| (key[1..].to_vec(), value.to_vec()));
-        let now = self.now.read();
-        guard(|| {
-            let range = now.db.range::<Vec<u8>, _>((low, high));
+        self.now.read().work(|db| {
+            let range = db.range::<Vec<u8>, _>((low, high));
             if back {
                 range.rev().take(limit).map(pair).collect()
             } else {
@@ -200,16 +201,40 @@ impl Generation {
             return Err(StoreError::InUse { dir: parent.to_owned() });
         }
         let db = db?;
-        // A first read finds damage that opening alone does not.
-        guard(|| db.get(WATERMARK))?;
         let path = dir.join("db");
         let file = File::open(&path).at("opening", &path)?;
-        Ok(Self { db, dir, file, number })
+        let generation = Self {
+            db: Some(db),
+            hurt: AtomicBool::new(false),
+            dir,
+            file,
+            number,
+        };
+        // A first read finds damage that opening alone does not.
+        generation.work(|db| db.get(WATERMARK))?;
+        Ok(generation)
+    }
+
+    /// After a failure sled is not asked again: it may have left a place in its log that is never filled, and whoever flushes, or drops the
+    /// database, waits until it is, with a lock held that all databases of the process share.
+    fn work<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T> {
+        let failed = || StoreError::Projection {
+            reason: format!(
+                "sled failed in {} before; the next start makes the projection anew from the log",
+                self.dir.display()
+            ),
+        };
+        let db = self.db.as_ref().filter(|_| !self.hurt.load(Ordering::SeqCst)).ok_or_else(failed)?;
+        let done = guard(|| work(db));
+        if done.is_err() {
+            self.hurt.store(true, Ordering::SeqCst);
+        }
+        done
     }
 
     /// sled's own flush ends in `sync_file_range`, which survives no power cut.
     fn sync(&self) -> Result<()> {
-        guard(|| self.db.flush())?;
+        self.work(|db| db.flush())?;
         self.file.sync_data().at("syncing the projection in", &self.dir)
     }
 
@@ -222,6 +247,25 @@ impl Generation {
         File::create(&whole).and_then(|file| file.sync_all()).at("creating", &whole)?;
         sync_dir(&self.dir)?;
         self.dir.parent().map_or(Ok(()), sync_dir)
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        if *self.hurt.get_mut() {
+            tracing::warn!(dir = %self.dir.display(), "sled failed before; its database stays open until the process ends");
+            return std::mem::forget(db);
+        }
+        // Dropping flushes, and waits for threads of sled's; if one of those failed, for ever.
+        let (going, gone) = mpsc::sync_channel::<()>(1);
+        let thread = std::thread::Builder::new().name("youji-let-go".to_owned()).spawn(move || {
+            drop(db);
+            drop(going);
+        });
+        if thread.is_ok() && matches!(gone.recv_timeout(LET_GO), Err(mpsc::RecvTimeoutError::Timeout)) {
+            tracing::error!(dir = %self.dir.display(), "sled does not let its database go; it is left to the end of the process");
+        }
     }
 }
 
@@ -365,7 +409,7 @@ impl Map for SledMap {
     async fn get(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
         let now = self.now.read();
         keys.iter()
-            .map(|key| Ok(guard(|| now.db.get(stored(key)))?.map(|value| value.to_vec())))
+            .map(|key| Ok(now.work(|db| db.get(stored(key)))?.map(|value| value.to_vec())))
             .collect()
     }
 
@@ -405,13 +449,13 @@ impl Map for SledMap {
         batch.insert(&WATERMARK, value);
         let turn = self.turn.lock();
         if let Some(next) = turn.as_ref() {
-            guard(|| next.apply_batch(batch.clone()))?;
+            next.work(|db| db.apply_batch(batch.clone()))?;
         }
-        guard(|| self.now.read().db.apply_batch(batch))
+        self.now.read().work(|db| db.apply_batch(batch))
     }
 
     async fn watermark(&self) -> Result<Watermark> {
-        let Some(value) = guard(|| self.now.read().db.get(WATERMARK))? else {
+        let Some(value) = self.now.read().work(|db| db.get(WATERMARK))? else {
             return Ok(Watermark::default());
         };
         let read = || {
@@ -435,8 +479,16 @@ impl Map for SledMap {
 
     async fn clear(&self) -> Result<()> {
         let _one = self.renewing.lock();
-        let now = self.now.read();
-        guard(|| now.db.clear())?;
-        now.sync()
+        let old = self.now.read().clone();
+        // Sound, whatever happened to the one before.
+        let next = self.next_to(&old)?;
+        let mut turn = self.turn.lock();
+        next.sync()?;
+        next.finish()?;
+        *turn = None;
+        *self.now.write() = next;
+        let gone = old.dir.clone();
+        drop(old);
+        remove(&gone)
     }
 }

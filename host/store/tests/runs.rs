@@ -150,15 +150,44 @@ async fn what_is_damaged_is_projected_anew() {
     map.apply(vec![MapOp::Put(b"k".to_vec(), b"v".to_vec())], mark(3)).await.unwrap();
     map.flush().await.unwrap();
     drop(map);
-    let below = SledMap::open(dir.path()).unwrap();
-    // The list of runs stays, the index of the run goes.
-    let pieces = below.scan(b"i", None, 9).await.unwrap();
-    assert_eq!(pieces.len(), 1);
-    below.apply(vec![MapOp::Delete(pieces[0].0.clone())], mark(3)).await.unwrap();
-    drop(below);
+    let runs: Vec<_> = std::fs::read_dir(dir.path().join("runs"))
+        .unwrap()
+        .map(|item| item.unwrap().path())
+        .collect();
+    assert_eq!(runs.len(), 1);
+    let whole = std::fs::read(&runs[0]).unwrap();
+    let changed = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    // Its end is cut off, its index is another, it is not there.
+    for bytes in [Some(whole[..whole.len() - 1].to_vec()), Some(changed(whole.len() - 5)), None] {
+        match bytes {
+            Some(bytes) => std::fs::write(&runs[0], bytes).unwrap(),
+            None => std::fs::remove_file(&runs[0]).unwrap(),
+        }
+        let damaged = tempfile::tempdir().unwrap();
+        copy(dir.path(), damaged.path());
+        check_it_is_projected_anew(damaged.path()).await;
+    }
+    // What is not looked at on opening is noticed when it is read.
+    std::fs::write(&runs[0], changed(8)).unwrap();
     let map = RunMap::open(dir.path()).unwrap();
+    let error = map.get(&[b"k"]).await.unwrap_err();
+    assert!(error.to_string().contains("not what was written"), "{error}");
+}
+
+async fn check_it_is_projected_anew(dir: &Path) {
+    let map = RunMap::open(dir).unwrap();
     assert_eq!(map.watermark().await.unwrap(), Watermark::default());
     assert_eq!(map.get(&[b"k"]).await.unwrap(), [None]);
+    map.apply(vec![MapOp::Put(b"k".to_vec(), b"w".to_vec())], mark(9)).await.unwrap();
+    drop(map);
+    let map = RunMap::open(dir).unwrap();
+    assert_eq!(map.get(&[b"k"]).await.unwrap(), [Some(b"w".to_vec())]);
+    let left = std::fs::read_dir(dir.join("runs")).unwrap().count();
+    assert_eq!(left, 1, "nothing else is left");
 }
 
 fn copy(from: &Path, to: &Path) {
