@@ -14,7 +14,7 @@ use crate::services::{Services, invalid};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::watch;
 use youji_api::{Failure, PersonId};
 
@@ -236,18 +236,27 @@ impl Services {
     }
 }
 
-/// Hears what the log says and wakes those who follow.
+/// Hears what the log says and wakes those who follow. Whatever has come is told in one go: a task of the runtime may take a hundred
+/// things at a time only and then waits behind all others, so that the last of a group would wait for many senders of the next.
 pub(crate) async fn run(services: Weak<Services>, mut notices: Receiver<(u64, Notice)>) {
     loop {
-        let heard = notices.recv().await;
+        let mut heard = notices.recv().await;
         let Some(services) = services.upgrade() else { return };
-        match heard {
-            Ok((_, Notice::Message { person, sequence, sealed })) => services.heard(&person, sequence, Some(sealed)),
-            Ok((_, Notice::Pointer { person, sequence })) => services.heard(&person, sequence, None),
-            Ok((_, Notice::Row(_))) => {}
-            // Which ones is not known: everybody looks.
-            Err(RecvError::Lagged(_)) => services.followed.lock().values().for_each(|news| news.send_modify(|_| {})),
-            Err(RecvError::Closed) => return,
+        loop {
+            match heard {
+                Ok((_, Notice::Message { person, sequence, sealed })) => services.heard(&person, sequence, Some(sealed)),
+                Ok((_, Notice::Pointer { person, sequence })) => services.heard(&person, sequence, None),
+                Ok((_, Notice::Row(_))) => {}
+                // Which ones is not known: everybody looks.
+                Err(RecvError::Lagged(_)) => services.followed.lock().values().for_each(|news| news.send_modify(|_| {})),
+                Err(RecvError::Closed) => return,
+            }
+            heard = match notices.try_recv() {
+                Ok(next) => Ok(next),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Closed) => return,
+            };
         }
     }
 }
