@@ -1,6 +1,7 @@
 //! Entries of the log and what they do: the only place where the state changes, live and at replay alike.
 
 use crate::audit::Use;
+use crate::between::BETWEEN;
 use crate::blob::Blob;
 use crate::change::{Change, Entry};
 use crate::keys;
@@ -289,10 +290,16 @@ impl State {
                 rows.entry(collection.clone()).or_default().insert(key.clone(), row);
             }
             Change::RowGone { program, collection, key } => self.remove_row(program, collection, key, effects),
-            // What it is for stands in the log, sealed: nobody looks it up.
+            // What a program's order is for stands in the log, sealed, and nobody looks it up; what is said with money between people is.
             Change::Order {
-                program, order_no, order, ..
+                program,
+                order_no,
+                order,
+                body,
             } => {
+                if let Some(body) = body.as_ref().filter(|_| program.as_str() == BETWEEN) {
+                    effects.put(keys::order(BETWEEN, order_no), &*body.0);
+                }
                 if let Ok(mine) = self.program_mut(&order.person, program) {
                     mine.orders.insert(order_no.clone(), ());
                 }
@@ -485,9 +492,8 @@ impl State {
         }
         for (program, mine) in &state.programs {
             self.clear_in(person, program, mine, effects);
-            // Earlier versions put them there.
-            for order_no in mine.orders.keys() {
-                effects.delete(keys::order(&program.0, order_no));
+            for order_no in mine.orders.keys().filter(|_| program.as_str() == BETWEEN) {
+                effects.delete(keys::order(BETWEEN, order_no));
             }
         }
         for sequence in state.messages.keys().chain(state.pointers.keys()) {

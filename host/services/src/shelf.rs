@@ -1,4 +1,4 @@
-//! An ordered map that is pictured in no time: checkpoints take a picture of the whole state while everybody waits.
+//! An ordered map that is pictured without copying what stands in it: checkpoints take a picture of the whole state while everybody waits.
 //!
 //! Entries stand in pages behind `Arc`. A clone shares them; whoever changes one that a clone still holds copies that page. Values that
 //! are large belong behind an `Arc` of their own, so that copying a page does not copy them.

@@ -55,6 +55,8 @@ pub(crate) struct Named {
 }
 
 const MANIFEST: &[u8] = b"m";
+/// A file that says that a run is damaged, so that the next start makes the projection anew.
+const DAMAGED: &str = "damaged";
 
 impl Manifest {
     /// None: there is none.
@@ -82,6 +84,9 @@ pub(crate) struct Folder {
 impl Folder {
     pub(crate) fn open(dir: PathBuf) -> Result<Folder> {
         fs::create_dir_all(&dir).at("creating", &dir)?;
+        if let Some(parent) = dir.parent() {
+            File::open(parent).and_then(|parent| parent.sync_all()).at("syncing", parent)?;
+        }
         let pulse = AtomicU64::new(0);
         Ok(Folder { dir, pulse })
     }
@@ -98,11 +103,17 @@ impl Folder {
         File::open(&self.dir).and_then(|dir| dir.sync_all()).at("syncing", &self.dir)
     }
 
+    /// Whether a run turned out to be damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.dir.join(DAMAGED).exists()
+    }
+
     /// Removes everything but these: what an interrupted writer left, and what was replaced.
     pub(crate) fn sweep(&self, kept: &[Named]) -> Result<()> {
         for item in fs::read_dir(&self.dir).at("listing", &self.dir)? {
             let path = item.at("listing", &self.dir)?.path();
-            if !kept.iter().any(|named| self.path(named.number) == path) {
+            let said = !kept.is_empty() && path.ends_with(DAMAGED);
+            if !said && !kept.iter().any(|named| self.path(named.number) == path) {
                 fs::remove_file(&path).at("removing", &path)?;
             }
         }
@@ -190,7 +201,7 @@ impl Run {
 fn damaged(path: &Path, what: &str) -> StoreError {
     let place = path.display();
     StoreError::Projection {
-        reason: format!("{place} is damaged: {what}; remove the projection's folder, and the next start makes it anew from the log"),
+        reason: format!("{place} is damaged: {what}; the next start makes the projection anew from the log"),
     }
 }
 
@@ -299,18 +310,31 @@ impl Chunk {
 pub(crate) struct Looking(Option<Arc<Chunk>>);
 
 impl Run {
+    fn block(&self, at: u64, length: usize) -> Result<Vec<u8>> {
+        read_block(&self.file, &self.path, at, length).inspect_err(|error| self.remember(error))
+    }
+
+    /// Only a start can mend it.
+    fn remember(&self, error: &StoreError) {
+        if let StoreError::Projection { reason } = error {
+            tracing::error!(%reason, "the projection is damaged");
+            let _ = fs::write(self.path.with_file_name(DAMAGED), reason);
+        }
+    }
+
     fn chunk(&self, place: usize) -> Result<Arc<Chunk>> {
         let fence = &self.fences[place];
-        let bytes = read_block(&self.file, &self.path, fence.at, fence.length as usize)?;
+        let bytes = self.block(fence.at, fence.length as usize)?;
         let chunk = Chunk::parse((self.named.number, fence.at), bytes);
-        chunk.map(Arc::new).ok_or_else(|| damaged(&self.path, "a chunk can't be read"))
+        let chunk = chunk.map(Arc::new).ok_or_else(|| damaged(&self.path, "a chunk can't be read"));
+        chunk.inspect_err(|error| self.remember(error))
     }
 
     fn said(&self, chunk: &Chunk, at: usize) -> Result<Said> {
         Ok(match chunk.entries[at].2 {
             Stands::Removed => None,
             Stands::Here(from, to) => Some(chunk.bytes[from..to].to_vec()),
-            Stands::Apart(at, length) => Some(read_block(&self.file, &self.path, at, length)?),
+            Stands::Apart(at, length) => Some(self.block(at, length)?),
         })
     }
 
@@ -405,13 +429,15 @@ fn fresh(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }
 
-/// Lays down a run, entry after entry in the order of their keys.
+/// Lays down a run, entry after entry in the order of their keys. One that is not finished leaves nothing.
 pub(crate) struct Maker<'a> {
     folder: &'a Folder,
     number: u64,
     path: PathBuf,
     /// Made with the first block.
     file: Option<File>,
+    /// There is a file, and it is not whole.
+    begun: bool,
     /// Not handed to the system yet.
     waiting: Vec<u8>,
     /// Where the next block goes.
@@ -423,6 +449,15 @@ pub(crate) struct Maker<'a> {
     hashes: Vec<u64>,
 }
 
+impl Drop for Maker<'_> {
+    fn drop(&mut self) {
+        // A finished one has given its file away; a failed write takes it, too.
+        if self.begun {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
 impl<'a> Maker<'a> {
     pub(crate) fn new(folder: &'a Folder, number: u64) -> Maker<'a> {
         Maker {
@@ -430,6 +465,7 @@ impl<'a> Maker<'a> {
             number,
             path: folder.path(number),
             file: None,
+            begun: false,
             waiting: Vec::new(),
             at: 0,
             synced: 0,
@@ -480,6 +516,7 @@ impl<'a> Maker<'a> {
     }
 
     fn write(&mut self) -> Result<()> {
+        self.begun = true;
         let file = match self.file.take() {
             Some(file) => Ok(file),
             None => fresh(&self.path),
@@ -524,7 +561,7 @@ impl<'a> Maker<'a> {
         let index = write_index(&self.fences, &filter);
         let bytes = self.put(&index)?;
         self.write()?;
-        let Some(file) = self.file else { return Ok(None) };
+        let Some(file) = self.file.take() else { return Ok(None) };
         file.sync_data().at("syncing", &self.path)?;
         self.folder.sync()?;
         let named = Named {
@@ -532,11 +569,12 @@ impl<'a> Maker<'a> {
             bytes,
             index: index.len() as u64,
         };
+        self.begun = false;
         Ok(Some(Run {
             named,
             file,
-            path: self.path,
-            fences: self.fences,
+            path: std::mem::take(&mut self.path),
+            fences: std::mem::take(&mut self.fences),
             filter,
         }))
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, RwLock};
 
@@ -39,6 +39,8 @@ const RUNS: &str = "runs";
 /// How often whoever waits looks whether anything moved, and after how many looks in vain they give up.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 60;
+/// How long after runs could not be merged it is tried again.
+const REST: Duration = Duration::from_secs(60);
 
 type Pairs = BTreeMap<Vec<u8>, Said>;
 
@@ -56,7 +58,7 @@ struct Shared {
     /// Oldest first. Read after the memory: what leaves that is here already.
     runs: RwLock<Arc<Vec<Arc<Run>>>>,
     folder: Folder,
-    /// There is room again, or there will be none.
+    /// There is room again.
     room: Condvar,
     /// Held while looking for room, and before saying that there is some.
     queue: Mutex<()>,
@@ -70,9 +72,8 @@ struct Memory {
     bytes: usize,
     /// Of everything applied.
     mark: Watermark,
-    /// Being laid down, with the watermark that it brings.
+    /// Being laid down, with the watermark that it brings; or to be laid down again. Not counted: at most as much once more.
     before: Option<(Arc<Pairs>, Watermark)>,
-    failed: Option<StoreError>,
 }
 
 /// What the thread is asked for.
@@ -186,27 +187,20 @@ impl Shared {
         }
     }
 
-    fn fail(&self, error: StoreError) {
-        tracing::error!(%error, "the projection can't be laid down");
-        self.memory.write().failed.get_or_insert(error);
-        self.make_room();
-    }
-
     fn make_room(&self) {
         drop(self.queue.lock());
         self.room.notify_all();
     }
 
-    fn has_room(&self) -> Result<bool> {
-        let memory = self.memory.read();
-        memory.failed.clone().map_or(Ok(memory.bytes < GATHERED_MOST), Err)
+    fn has_room(&self) -> bool {
+        self.memory.read().bytes < GATHERED_MOST
     }
 
     /// Waits until there is room.
     fn find_room(&self) -> Result<()> {
         let mut patience = Patience::default();
         let mut queue = self.queue.lock();
-        while !self.has_room()? {
+        while !self.has_room() {
             if self.room.wait_for(&mut queue, LOOK).timed_out() && patience.is_over(&self.folder) {
                 return Err(ended());
             }
@@ -303,6 +297,7 @@ impl Desk {
             Err(StoreError::Projection { reason }) => {
                 tracing::error!(%reason, "the projection can't be read; it is made anew from the log");
                 runtime.block_on(below.clear())?;
+                folder.sweep(&[])?;
                 runtime.block_on(read(&below, &folder))
             }
             other => other,
@@ -326,20 +321,25 @@ impl Desk {
         })
     }
 
-    /// Does what it is asked for, and at the end lays down all of it.
+    /// Does what it is asked for, and at the end lays down all of it. What fails is tried again: everything is in the log, and memory holds
+    /// what is not laid down, up to a bound.
     fn serve(&mut self, orders: &Receiver<Order>) {
+        let (mut late, mut unmerged) = (false, None::<Instant>);
         loop {
-            let done = match orders.recv().unwrap_or(Order::End) {
+            let order = match orders.recv_timeout(if late { LOOK } else { Duration::MAX }) {
+                Ok(order) => order,
+                Err(RecvTimeoutError::Timeout) => Order::Enough,
+                Err(RecvTimeoutError::Disconnected) => Order::End,
+            };
+            let done = match order {
                 Order::Enough => {
                     self.shared.told.store(false, Ordering::SeqCst);
-                    let enough = self.shared.memory.read().bytes >= GATHERED;
-                    if enough { self.lay_down() } else { Ok(()) }.and_then(|()| self.merge_some())
+                    self.lay_down_enough()
                 }
                 Order::Flush(answer) => {
                     let done = self.lay_down().and_then(|()| self.runtime.block_on(self.below.flush()));
                     let _ = answer.send(done.clone());
-                    // Perhaps there are enough small ones now.
-                    done.and_then(|()| self.merge_some())
+                    done
                 }
                 Order::Renew(answer) => {
                     drop(answer.send(self.renew()));
@@ -351,25 +351,46 @@ impl Desk {
                 }
                 Order::End => {
                     if let Err(error) = self.lay_down() {
-                        self.shared.fail(error);
+                        tracing::error!(%error, "what was projected last is not laid down; the next start makes up for it from the log");
                     }
                     return;
                 }
             };
-            self.shared.folder.beat();
-            if let Err(error) = done {
-                self.shared.fail(error);
+            // Whoever reads and writes can do without for a while.
+            if done.is_ok() && unmerged.is_none_or(|since| since.elapsed() >= REST) {
+                let merged = self.merge_some();
+                unmerged = merged.is_err().then(Instant::now);
+                if let Err(error) = merged {
+                    tracing::warn!(%error, "runs of the projection can't be merged; it is tried again later");
+                }
             }
+            late = match done {
+                Ok(()) => {
+                    self.shared.folder.beat();
+                    false
+                }
+                Err(error) => {
+                    if !late {
+                        tracing::error!(%error, "the projection can't be laid down; it is tried again");
+                    }
+                    true
+                }
+            };
         }
+    }
+
+    fn lay_down_enough(&mut self) -> Result<()> {
+        let enough = {
+            let memory = self.shared.memory.read();
+            memory.bytes >= GATHERED || memory.before.is_some()
+        };
+        if enough { self.lay_down() } else { Ok(()) }
     }
 
     /// Everything that is gathered becomes a run.
     fn lay_down(&mut self) -> Result<()> {
         let (pairs, mark) = {
             let mut memory = self.shared.memory.write();
-            if let Some(failed) = &memory.failed {
-                return Err(failed.clone());
-            }
             if memory.before.is_none() {
                 if memory.mark == self.mark && memory.pairs.is_empty() {
                     return Ok(());
@@ -486,6 +507,11 @@ async fn read(below: &SledMap, folder: &Folder) -> Result<(Manifest, Watermark, 
         mark = Watermark::default();
     }
     let manifest = manifest.unwrap_or_default();
+    if folder.is_damaged() {
+        return Err(StoreError::Projection {
+            reason: "a run turned out to be damaged".to_owned(),
+        });
+    }
     let run = |named: &Named| Run::read(folder, named.clone()).map(Arc::new);
     let runs = manifest.runs.iter().map(run).collect::<Result<_>>()?;
     Ok((manifest, mark, runs))
@@ -533,9 +559,7 @@ impl Map for RunMap {
 
     async fn apply(&self, ops: Vec<MapOp>, watermark: Watermark) -> Result<()> {
         ops.iter().try_for_each(sled_map::check)?;
-        if !self.shared.has_room()? {
-            self.shared.find_room()?;
-        }
+        self.shared.find_room()?;
         let mut memory = self.shared.memory.write();
         for op in ops {
             let (key, value) = match op {
@@ -557,7 +581,7 @@ impl Map for RunMap {
             }
         }
         memory.mark = watermark;
-        let enough = memory.bytes >= GATHERED && memory.before.is_none();
+        let enough = memory.bytes >= GATHERED;
         drop(memory);
         if enough && !self.shared.told.swap(true, Ordering::SeqCst) {
             let _ = self.orders.send(Order::Enough);
@@ -570,7 +594,7 @@ impl Map for RunMap {
     }
 
     async fn flush(&self) -> Result<()> {
-        self.ask(Order::Flush).inspect_err(|error| self.shared.fail(error.clone()))
+        self.ask(Order::Flush)
     }
 
     async fn renew(&self) -> Result<()> {
@@ -579,5 +603,39 @@ impl Map for RunMap {
 
     async fn clear(&self) -> Result<()> {
         self.ask(Order::Clear)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GATHERED_MOST, MapOp, RunMap, Watermark};
+    use crate::map::{MAX_VALUE_BYTES, Map};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn whoever_waits_for_room_while_a_run_is_laid_down_gets_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let map = Arc::new(RunMap::open(dir.path()).unwrap());
+        // As if the disk took very long: nothing that is laid down can be named.
+        let held = map.shared.runs.read();
+        let writing = {
+            let map = map.clone();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let groups = 2 * GATHERED_MOST / (8 * MAX_VALUE_BYTES);
+                for sequence in 0..groups as u64 {
+                    let put = |n: u64| MapOp::Put((sequence * 8 + n).to_be_bytes().to_vec(), vec![1; MAX_VALUE_BYTES]);
+                    let mark = Watermark { log: [7; 32], sequence };
+                    runtime.block_on(map.apply((0..8).map(put).collect(), mark)).unwrap();
+                }
+            })
+        };
+        while map.shared.has_room() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(map.shared.memory.read().before.is_some(), "a run is being laid down");
+        drop(held);
+        writing.join().expect("it found room");
     }
 }

@@ -176,6 +176,38 @@ async fn what_is_damaged_is_projected_anew() {
     let map = RunMap::open(dir.path()).unwrap();
     let error = map.get(&[b"k"]).await.unwrap_err();
     assert!(error.to_string().contains("not what was written"), "{error}");
+    drop(map);
+    check_it_is_projected_anew(dir.path()).await;
+}
+
+#[tokio::test]
+async fn a_merge_that_fails_stops_nobody_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("map");
+    let map = RunMap::open(&path).unwrap();
+    let flushed = async |sequence: u64| {
+        let put = MapOp::Put(sequence.to_be_bytes().to_vec(), b"v".to_vec());
+        map.apply(vec![put], mark(sequence)).await.unwrap();
+        map.flush().await.unwrap();
+    };
+    flushed(1).await;
+    let first = path.join("runs/0.run");
+    let mut bytes = std::fs::read(&first).unwrap();
+    bytes[9] ^= 1;
+    std::fs::write(&first, bytes).unwrap();
+    // The eighth begins a merge.
+    for sequence in 2..=12 {
+        flushed(sequence).await;
+    }
+    let names = std::fs::read_dir(path.join("runs"))
+        .unwrap()
+        .map(|item| item.unwrap().file_name().into_string().unwrap());
+    let (runs, others): (Vec<_>, Vec<_>) = names.partition(|name| name.ends_with(".run"));
+    assert_eq!((runs.len(), others.as_slice()), (12, ["damaged".to_owned()].as_slice()));
+    assert!(map.get(&[&12_u64.to_be_bytes()]).await.unwrap()[0].is_some());
+    map.get(&[&1_u64.to_be_bytes()]).await.unwrap_err();
+    drop(map);
+    check_it_is_projected_anew(&path).await;
 }
 
 async fn check_it_is_projected_anew(dir: &Path) {
