@@ -59,7 +59,8 @@ async fn every_code_that_does_not_open_says_why() -> Result<()> {
     let beyond = issue(ScanCode { page: 200, ..home.clone() })?;
     check(&mut seat, &beyond, 404, "no-such-page", "no such page").await?;
 
-    let last = if payload.ends_with('A') { "B" } else { "A" };
+    // A last character that base32 can end with: its lowest bits are none of the bytes.
+    let last = if payload.ends_with('A') { "Q" } else { "A" };
     check(&mut seat, &format!("{}{last}", &good[..good.len() - 1]), 403, "altered", "altered").await?;
     let forged = with(ScanKey::from_secret(issuer.key.id, [9; 32]))?;
     check(&mut seat, &forged, 403, "altered", "not issued by this host").await?;
