@@ -309,12 +309,13 @@ async fn live_and_die(folder: &Path, said: &mut Said, acknowledged: u64, more: D
         .kill_on_drop(true)
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-    let mut left = acknowledged;
+    let (mut left, mut last) = (acknowledged, String::new());
     while left > 0 {
         let line = tokio::time::timeout(PATIENCE, lines.next_line())
             .await
             .context("nothing came in time")??;
-        left -= u64::from(said.take(&line.context("the host ended by itself")?)?);
+        last = line.with_context(|| format!("the host ended by itself; the last that it said: {last}"))?;
+        left -= u64::from(said.take(&last)?);
     }
     tokio::time::sleep(more).await;
     child.kill().await?;

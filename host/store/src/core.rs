@@ -355,11 +355,25 @@ fn compacted(disk: &dyn Disk, segments: &[Segment]) -> Result<u64> {
     Ok(0)
 }
 
+/// How often the lock is asked for, and how long after one another: another host is told after two seconds.
+const LOOKS: u32 = 200;
+const LOOK: std::time::Duration = std::time::Duration::from_millis(10);
+
 fn lock(dir: &Path, disk: &dyn Disk) -> Result<Box<dyn Any + Send>> {
     let path = dir.join("lock");
-    match disk.lock(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(StoreError::InUse { dir: dir.to_owned() }),
-        taken => taken.at("locking", &path),
+    let mut looks = 0;
+    loop {
+        match disk.lock(&path) {
+            // A process that is just being started holds all files of its parent until it becomes another program.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                if looks == LOOKS {
+                    return Err(StoreError::InUse { dir: dir.to_owned() });
+                }
+                looks += 1;
+                std::thread::sleep(LOOK);
+            }
+            taken => return taken.at("locking", &path),
+        }
     }
 }
 
