@@ -126,6 +126,7 @@ fn a_machine_on_which_something_is_missing() {
     let mut bytes = std::fs::read(&compiler).expect("a compiler");
     *bytes.last_mut().expect("a byte") ^= 1;
     std::fs::write(&compiler, bytes).expect("written");
+    std::fs::write(script.join("src/main.ts"), "export default 1;\n").expect("written");
     check(
         &author,
         &script,
@@ -139,7 +140,6 @@ fn a_machine_on_which_something_is_missing() {
     );
     let engine = script.join(".youji/sdk/js/vendor/SHA256SUMS");
     std::fs::remove_file(&engine).expect("removed");
-    std::fs::write(script.join("src/main.ts"), "export default 1;\n").expect("written");
     check(
         &author,
         &script,
